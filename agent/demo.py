@@ -1,0 +1,460 @@
+"""The demo: a lab of real services, one of them really broken, and the whole path from ticket to verified fix."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from agent import places
+from agent import settings as rules
+from agent.approvals.client import ask
+from agent.core.errors import CountersignError, Refused
+from agent.core.lifecycle import Decision, State
+from agent.journal.store import LIVE, Incident, StoredProposal
+from agent.nodes.context import Event
+from agent.terminal import Terminal
+from evals.lab.errors import LabError, NoLab
+from evals.lab.faults import FAULTS, Fault
+from evals.lab.lab import Lab
+
+if TYPE_CHECKING:
+    from agent.app import App
+
+DONE, NOT_WELL, WRONG, WAITS = 0, 1, 2, 3
+POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    script: bool
+    fault: str | None
+    approve_as: str | None
+    directory: Path | None
+    estate: Path | None
+    variant: int
+    keep: bool
+    as_json: bool
+
+
+def run(options: Options) -> int:
+    """Run the demo and return its exit code."""
+    terminal = Terminal(options.as_json)
+    if options.fault == "list":
+        for fault in FAULTS.values():
+            terminal.say(f"{fault.name:<18} {fault.summary}")
+        return DONE
+    if options.fault is not None and options.fault not in FAULTS:
+        raise CountersignError(f"there is no fault {options.fault!r}; choose one of {', '.join(FAULTS)}")
+    try:
+        with places.claim(options.directory) as directory:
+            return asyncio.run(_stoppable(options, directory, terminal))
+    except LabError as error:
+        raise CountersignError(str(error)) from error
+
+
+async def _stoppable(options: Options, directory: Path, terminal: Terminal) -> int:
+    """End in order on Ctrl-C, a closed terminal or a polite kill: whatever was started is stopped."""
+    task = asyncio.ensure_future(_demo(options, directory, terminal))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        terminal.say(f"\nStopped. Nothing runs any more; the records are in {directory}.")
+        return 130
+
+
+async def _demo(options: Options, directory: Path, terminal: Terminal) -> int:
+    started = monotonic()
+    lab_directory = directory / "lab"
+    lab, found = await _lab(options, lab_directory, terminal)
+    stop = not options.keep
+    try:
+        settings = _configure(directory, lab, fresh=not found)
+        async with _approvals(settings, directory), _app(settings, terminal) as app:
+            terminal.say(
+                f"Ready after {monotonic() - started:.1f} s: {', '.join(sorted(lab_services(lab)))} "
+                f"are running in {directory}.",
+                "dim",
+            )
+            story = Story(options, terminal, app, lab, settings)
+            return await story.tell()
+    finally:
+        # Whatever ends the demo, the lab is not left behind; a second Ctrl-C must not interrupt that.
+        await asyncio.shield(asyncio.to_thread(lab.stop if stop else lab.detach))
+
+
+def lab_services(lab: Lab) -> list[str]:
+    """Return the names of the lab's services."""
+    return [service.name for service in lab.layout.services.values()]
+
+
+async def _lab(options: Options, directory: Path, terminal: Terminal) -> tuple[Lab, bool]:
+    """Take up the lab that a killed demo left running, or start one. Says whether it was found running."""
+    with contextlib.suppress(NoLab):
+        lab = await asyncio.to_thread(Lab.attach, directory)
+        terminal.say(f"A lab is still running in {directory}; going on with it.")
+        return lab, True
+    terminal.say("Starting a small estate of real services (TLS front, application, PostgreSQL) on loopback …", "bold")
+    # The heavy imports run while the lab starts: both take about as long.
+    starting = asyncio.create_task(
+        asyncio.to_thread(
+            Lab.start,
+            directory,
+            options.estate,
+            on_progress=lambda text: terminal.say(f"  {text}", "dim") if not options.as_json else None,
+        )
+    )
+    try:
+        await asyncio.to_thread(_warm_up)
+        return await asyncio.shield(starting), False
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            lab = await starting
+            await asyncio.to_thread(lab.stop)
+        raise
+
+
+def _warm_up() -> None:
+    import agent.app
+
+    agent.app.import_heavy()
+
+
+def _configure(directory: Path, lab: Lab, fresh: bool) -> rules.Settings:
+    """Write this demo's configuration. A new lab has new keys; what an earlier one recorded is put aside, not lost."""
+    assistant = directory / "assistant"
+    if fresh and assistant.exists():
+        before = directory / "assistant-before"
+        shutil.rmtree(before, ignore_errors=True)
+        assistant.rename(before)
+    assistant.mkdir(mode=0o700, exist_ok=True)
+    (assistant / "pages").mkdir(exist_ok=True)
+    audience = assistant / "audience"
+    if not audience.exists():
+        audience.write_text(f"countersign-remediation:lab:{os.urandom(8).hex()}", encoding="utf-8")
+    inventory = lab.inventory.read_text(encoding="utf-8")
+    names = sorted(set(_people(inventory)) | set(lab.estate.requesters))
+    (assistant / "people.json").write_text(json.dumps({str(os.getuid()): names}), encoding="utf-8")
+    file = directory / rules.NAME
+    file.write_text(
+        f"""# Written by `countersign demo` for its own lab; made anew at each start.
+[estate]
+inventory = {json.dumps(str(lab.inventory))}
+
+[knowledge]
+folders = [{json.dumps(str(rules.PAGES))}, "assistant/pages"]
+
+[state]
+directory = "assistant/state"
+
+[tickets]
+database = "assistant/desk.db"
+
+[approvals]
+socket = "assistant/approvals.sock"
+public_key = "assistant/grant-key.pub.pem"
+audience = {json.dumps(audience.read_text(encoding="utf-8"))}
+
+[lab]
+running = true
+""",
+        encoding="utf-8",
+    )
+    return rules.load(file)
+
+
+def _people(inventory: str) -> list[str]:
+    import yaml
+
+    from agent.core.estate import estate_from_inventory
+
+    estate = estate_from_inventory(yaml.safe_load(inventory))
+    return [name for service in estate.services.values() for name in (*service.approvers, *service.responders)]
+
+
+@asynccontextmanager
+async def _approvals(settings: rules.Settings, directory: Path) -> AsyncIterator[None]:
+    """Run the approvals process for this lab. It makes the lab's own key and ends when its standard input closes."""
+    command = (
+        sys.executable,
+        "-m",
+        "agent.approvals",
+        "--journal",
+        str(settings.journal),
+        "--inventory",
+        str(settings.inventory),
+        "--key",
+        str(directory / "assistant" / "grant-key.pem"),
+        "--public-key",
+        str(settings.public_key),
+        "--make-key",
+        "--audience",
+        settings.audience,
+        "--people",
+        str(directory / "assistant" / "people.json"),
+        "--socket",
+        str(settings.socket),
+    )
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    try:
+        if not await process.stdout.readline():
+            said = (await process.stderr.read()).decode(errors="replace").strip()
+            raise CountersignError(f"the approvals process did not start: {said}")
+        yield
+    finally:
+        process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def _app(settings: rules.Settings, terminal: Terminal) -> AsyncIterator[App]:
+    from agent.app import open_app
+
+    async with open_app(settings, terminal.show) as app:
+        yield app
+
+
+class Story:
+    """One demo, told in the terminal."""
+
+    def __init__(self, options: Options, terminal: Terminal, app: App, lab: Lab, settings: rules.Settings) -> None:
+        self.options, self.terminal, self.app, self.lab, self.settings = options, terminal, app, lab, settings
+        self.interactive = sys.stdin.isatty() and not options.as_json
+        self.lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def tell(self) -> int:
+        """Go on with what waits from before, or break something; then, at a terminal, ask what next."""
+        with self._keyboard():
+            waiting = [one for one in self.app.context.journal.incidents() if one.state in LIVE]
+            if waiting:
+                self.terminal.heading(f"{waiting[0].id} still waits from before")
+                code = await self._to_the_end(waiting[0])
+            else:
+                code = await self._break(FAULTS[self.options.fault or next(iter(FAULTS))])
+            while self.interactive and not self.options.script and not self.options.approve_as:
+                choice = await self._choose()
+                if choice is None:
+                    break
+                code = await self._break(choice)
+        return code
+
+    async def _choose(self) -> Fault | None:
+        self.terminal.heading("What next?")
+        names = list(FAULTS)
+        for number, name in enumerate(names, 1):
+            self.terminal.say(f"  {number}  break something else: {FAULTS[name].summary}")
+        self.terminal.say("  q  stop the lab and end")
+        while True:
+            answer = await self._line("> ")
+            if answer is None or answer in {"q", "quit", "exit"}:
+                return None
+            if answer in names or (answer.isdigit() and 1 <= int(answer) <= len(names)):
+                return FAULTS[answer] if answer in names else FAULTS[names[int(answer) - 1]]
+            self.terminal.say(f"Please type a number from 1 to {len(names)}, or q.")
+
+    async def _break(self, fault: Fault) -> int:
+        """Break the estate, file the ticket, and follow it to its end."""
+        terminal, options = self.terminal, self.options
+        before = await asyncio.to_thread(fault.oracle, self.lab)
+        if not before.ok:
+            terminal.say(f"The estate is not well before anything was broken ({before.says}); mending it first.")
+            for one in FAULTS.values():
+                await asyncio.to_thread(one.undo, self.lab)
+        terminal.heading("Something breaks")
+        terminal.say(f"{fault.summary[0].upper()}{fault.summary[1:]}.")
+        await asyncio.to_thread(fault.inject, self.lab, options.variant)
+        broken = await asyncio.to_thread(fault.oracle, self.lab)
+        terminal.say(f"Seen from outside, as a user: {broken.says}.")
+        written = fault.ticket(self.lab.estate, options.variant)
+        number = await self._file(written.subject, written.body, written.requester, written.service or "")
+        terminal.quote(f"{number}, from {written.requester}: {written.subject}", written.body)
+        terminal.heading("Countersign reads the ticket")
+        started = monotonic()
+        incident = await self.app.take_ticket(number)
+        terminal.say(
+            f"{monotonic() - started:.1f} s from ticket to "
+            f"{'card' if incident.state == 'awaiting_approval' else 'note'}.",
+            "dim",
+        )
+        return await self._to_the_end(incident, fault)
+
+    async def _file(self, subject: str, body: str, requester: str, service: str) -> str:
+        """File a ticket as a person would, at the desk and not through the assistant's tools."""
+        command = [
+            sys.executable,
+            "-m",
+            "mcp_servers.tickets",
+            "--database",
+            str(self.settings.tickets),
+            "create",
+            "--subject",
+            subject,
+            "--requester",
+            requester,
+            "--body-file",
+            "-",
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *(["--service", service] if service else []),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await process.communicate(body.encode())
+        if process.returncode:
+            raise CountersignError(f"the ticket could not be filed: {err.decode(errors='replace').strip()}")
+        return str(json.loads(out)["ticket"])
+
+    async def _to_the_end(self, incident: Incident, fault: Fault | None = None) -> int:
+        """Follow an incident through the decision to its outcome."""
+        journal, terminal = self.app.context.journal, self.terminal
+        stored = next(iter(journal.proposals(incident.id)), None)
+        if stored is None:
+            incident = await self.app.resume(incident.id)
+            stored = next(iter(journal.proposals(incident.id)), None)
+        elif incident.state == "awaiting_approval" and fault is None:
+            terminal.show(
+                Event("card", {"digest": stored.digest, "proposal": stored.proposal.to_json(), "beside": stored.card})
+            )
+        if stored is None:
+            terminal.say("Nothing is proposed; the note on the ticket says what was looked at and what is missing.")
+            return NOT_WELL
+        if stored.state is State.AWAITING and not await self._decision(stored):
+            terminal.say(
+                f"The proposal waits for a person until {stored.expires_at}; nothing was changed. Approve with "
+                f"`countersign demo` at a terminal, or --approve-as NAME."
+            )
+            return WAITS
+        incident = await self.app.resume(incident.id)
+        stored = journal.proposal(stored.digest)
+        terminal.ended(str(stored.state))
+        return await self._closing(incident, stored, fault)
+
+    async def _closing(self, incident: Incident, stored: StoredProposal, fault: Fault | None) -> int:
+        """Show the note on the ticket, the oracle's word and the journal's head; return the exit code."""
+        terminal = self.terminal
+        look = fault or next(iter(FAULTS.values()))
+        seen = await asyncio.to_thread(look.oracle, self.lab)
+        terminal.heading("Written down")
+        notes = [
+            json.loads(one.data)["text"]
+            for one in self.app.context.journal.entries(incident.id)
+            if one.event == "note_due"
+        ]
+        if notes:
+            terminal.quote(f"the note on {incident.ticket}", notes[-1])
+        head, count, broken = self.app.context.journal.verify()
+        terminal.say(f"Seen from outside, as a user: {seen.says}.", "" if seen.ok else "red")
+        terminal.say(
+            f"Journal: {count} entries, chain {'whole' if broken is None else 'BROKEN'}, head {head[:16]}.", "dim"
+        )
+        good = stored.state is State.VERIFIED and seen.ok and broken is None
+        if terminal.as_json:
+            terminal.line(
+                {
+                    "event": "result",
+                    "incident": incident.id,
+                    "ticket": incident.ticket,
+                    "state": str(stored.state),
+                    "service_well": seen.ok,
+                    "digest": stored.digest,
+                    "approver": stored.approver,
+                    "ok": good,
+                }
+            )
+        return DONE if good else NOT_WELL
+
+    async def _decision(self, stored: StoredProposal) -> bool:
+        """Get a person's decision. True when there is one, from here or from elsewhere."""
+        if self.options.approve_as:
+            await self._ask(stored, "approve", self.options.approve_as, "approved with --approve-as in the demo's lab")
+            return True
+        if not self.interactive:
+            return False
+        people = list(stored.card.get("may_approve", []))
+        person = people[0] if people else ""
+        word = "a" if stored.proposal.risk == "low" else "approve"
+        while True:
+            self.terminal.say(
+                f"You decide as {person or 'nobody'}. Type `{word}` to countersign exactly this, `r` to "
+                f"reject, `as NAME` to decide as somebody else, `q` to leave it."
+            )
+            answer = await self._line("> ", stored.digest)
+            if answer is None or answer in {"q", "quit"}:
+                return self._state(stored) is not State.AWAITING
+            if self._state(stored) is not State.AWAITING:
+                self.terminal.say(f"Decided elsewhere: {self._state(stored)}.")
+                return True
+            try:
+                if answer.startswith("as "):
+                    person = answer[3:].strip()
+                elif answer == word or (answer == "approve"):
+                    await self._ask(stored, "approve", person, "")
+                    return True
+                elif answer in {"r", "reject"}:
+                    await self._ask(stored, "reject", person, await self._line("Why? ") or "")
+                    return True
+            except Refused as refusal:
+                self.terminal.say(f"Refused: {refusal}.", "red")
+
+    def _state(self, stored: StoredProposal) -> State:
+        return self.app.context.journal.proposal(stored.digest).state
+
+    async def _ask(self, stored: StoredProposal, decision: Decision, person: str, reason: str) -> None:
+        await ask(self.settings.socket, stored.digest, decision, person, reason, "demo")
+
+    @contextlib.contextmanager
+    def _keyboard(self):  # type: ignore[no-untyped-def]
+        """Read lines without blocking anything, so that a decision made elsewhere is noticed while we wait."""
+        if not self.interactive:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+
+        def ready() -> None:
+            line = sys.stdin.readline()
+            self.lines.put_nowait(line.strip() if line else None)
+            if not line:
+                loop.remove_reader(sys.stdin)
+
+        loop.add_reader(sys.stdin, ready)
+        try:
+            yield
+        finally:
+            loop.remove_reader(sys.stdin)
+
+    async def _line(self, prompt: str, digest: str = "") -> str | None:
+        """Return the next line typed, None at the end of input; with `digest`, an empty line once it is decided."""
+        self.terminal.console.print(prompt, end="")
+        while True:
+            try:
+                return await asyncio.wait_for(self.lines.get(), POLL_SECONDS)
+            except TimeoutError:
+                if digest:
+                    self.app.context.journal.expire(self.app.context.stamp())
+                    if self.app.context.journal.proposal(digest).state is not State.AWAITING:
+                        return ""

@@ -1,0 +1,76 @@
+"""The path from ticket to verified fix, on one page. It holds no authority: what happened stands in the journal.
+
+intake -> recall -> investigate <-> reason -> propose -> rehearse -> suggest -> await approval -> execute -> verify
+                                                                \\-> suggest (nothing to approve) -> report <-/
+"""
+
+from __future__ import annotations
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agent.core.verdict import Diagnosis
+from agent.nodes.await_approval import await_approval, may_execute
+from agent.nodes.context import Context, State
+from agent.nodes.execute import execute, was_executed
+from agent.nodes.intake import intake
+from agent.nodes.investigate import investigate
+from agent.nodes.propose import propose
+from agent.nodes.reason import reason, wants_more
+from agent.nodes.recall import recall
+from agent.nodes.rehearse import rehearse
+from agent.nodes.report import report, suggest
+from agent.nodes.verify import verify
+
+Graph = CompiledStateGraph[State, Context, State, State]
+
+
+def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
+    """Return the compiled path; `checkpointer` keeps working memory and nothing that anyone relies on."""
+    path = StateGraph(State, context_schema=Context)
+    path.add_node("intake", intake)
+    path.add_node("recall", recall)
+    path.add_node("investigate", investigate)
+    path.add_node("reason", reason)
+    path.add_node("propose", propose)
+    path.add_node("rehearse", rehearse)
+    path.add_node("suggest", suggest)
+    path.add_node("await_approval", await_approval)
+    path.add_node("execute", execute)
+    path.add_node("verify", verify)
+    path.add_node("report", report)
+    path.add_edge(START, "intake")
+    path.add_edge("intake", "recall")
+    path.add_conditional_edges("recall", _has_service, {True: "investigate", False: "reason"})
+    path.add_edge("investigate", "reason")
+    path.add_conditional_edges("reason", wants_more, {True: "investigate", False: "propose"})
+    path.add_conditional_edges("propose", _has_fix, {True: "rehearse", False: "suggest"})
+    path.add_edge("rehearse", "suggest")
+    path.add_conditional_edges("suggest", _has_proposal, {True: "await_approval", False: "report"})
+    path.add_conditional_edges("await_approval", _approved, {True: "execute", False: "report"})
+    path.add_conditional_edges("execute", _executed, {True: "verify", False: "report"})
+    path.add_edge("verify", "report")
+    path.add_edge("report", END)
+    return path.compile(checkpointer=checkpointer)
+
+
+def _has_service(state: State) -> bool:
+    return bool(state["service"])
+
+
+def _has_fix(state: State) -> bool:
+    return Diagnosis.from_json(state["diagnosis"]).chosen is not None
+
+
+def _has_proposal(state: State) -> bool:
+    return bool(state.get("digest"))
+
+
+def _approved(state: State, runtime: Runtime[Context]) -> bool:
+    return may_execute(state, runtime.context)
+
+
+def _executed(state: State, runtime: Runtime[Context]) -> bool:
+    return was_executed(state, runtime.context)

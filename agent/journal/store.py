@@ -1,0 +1,373 @@
+"""Append, read and move: the only SQL that writes. Every move of state and its journal entry are one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, func, insert, select, update
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+
+from agent.core.errors import CountersignError, Refused
+from agent.core.lifecycle import State, step
+from agent.core.proposal import Proposal, canonical_bytes, digest
+from agent.journal.chain import GENESIS, Broken, Entry, link, verify
+from agent.journal.schema import incidents, journal, metadata, proposals
+
+LIVE = ("open", "investigating", "awaiting_approval", "executing")
+"""States of an incident that is still being worked on; in any other it has ended."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident as the store has it."""
+
+    id: str
+    ticket: str
+    subject: str
+    requester: str
+    service: str
+    state: str
+    opened_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True)
+class StoredProposal:
+    """A proposal with where it stands: who decided, why, under which grant, and what came of it."""
+
+    digest: str
+    incident: str
+    envelope: bytes
+    card: dict[str, Any]
+    state: State
+    expires_at: str
+    approver: str
+    reason: str
+    decided_at: str
+    grant: str
+    outcome: dict[str, Any]
+
+    @property
+    def proposal(self) -> Proposal:
+        """The envelope, read from its stored bytes and checked against the digest it is stored under."""
+        content = json.loads(self.envelope)
+        if digest(content) != self.digest:
+            raise Refused("altered", f"the stored proposal {self.digest} does not match its digest")
+        return Proposal.model_validate(content)
+
+
+class Journal:
+    """The journal and the tables beside it, in one database file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = path
+        self._engine: Engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+
+        @event.listens_for(self._engine, "connect")
+        def _configure(connection: Any, _record: object) -> None:
+            # SQLAlchemy begins transactions itself (below); WAL lets readers and one writer pass each other; FULL
+            # makes a committed approval survive a power cut.
+            connection.isolation_level = None
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        with _plainly(path):
+            metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with _plainly(self.path), self._engine.connect() as connection:
+            # IMMEDIATE takes the write lock first: two processes can never read the same head and both append.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with _plainly(self.path), self._engine.connect() as connection:
+            yield connection
+
+    def append(self, at: str, actor: str, incident: str, what: str, data: Mapping[str, Any]) -> None:
+        """Append one entry that moves no state."""
+        with self._write() as connection:
+            _append(connection, at, actor, incident, what, data)
+
+    def open_incident(self, at: str, ticket: str, subject: str, actor: str) -> tuple[Incident, bool]:
+        """Store a new incident and return it with True; a ticket that has a live one gets that one, with False."""
+        with self._write() as connection:
+            if ticket:
+                row = connection.execute(
+                    select(incidents).where(incidents.c.ticket == ticket, incidents.c.state.in_(LIVE))
+                ).first()
+                if row is not None:
+                    return Incident(**row._mapping), False
+            number = connection.execute(select(func.count()).select_from(incidents)).scalar_one() + 1
+            incident = Incident(f"INC-{number:04d}", ticket, subject, "", "", "open", at, at)
+            connection.execute(insert(incidents).values(**vars(incident)))
+            _append(connection, at, actor, incident.id, "incident_opened", {"ticket": ticket})
+        return incident, True
+
+    def move_incident(
+        self, at: str, incident: str, state: str, actor: str, service: str | None = None, **data: Any
+    ) -> None:
+        """Set where an incident stands and say so in the journal."""
+        values = {"state": state, "updated_at": at} | ({"service": service} if service is not None else {})
+        with self._write() as connection:
+            connection.execute(update(incidents).where(incidents.c.id == incident).values(**values))
+            _append(connection, at, actor, incident, f"incident_{state}", data)
+
+    def incident(self, incident: str) -> Incident:
+        """Return one incident; Refused with code `unknown_incident` when there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(incidents).where(incidents.c.id == incident)).one_or_none()
+        if row is None:
+            raise Refused("unknown_incident", f"there is no incident {incident}")
+        return Incident(**row._mapping)
+
+    def incidents(self) -> list[Incident]:
+        """Return all incidents, newest first."""
+        with self._read() as connection:
+            rows = connection.execute(select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc()))
+            return [Incident(**row._mapping) for row in rows]
+
+    def propose(self, at: str, proposal: Proposal, card: Mapping[str, Any]) -> str:
+        """Store a proposal that awaits a decision; whatever waited for this incident is superseded. Return its digest.
+
+        Proposing again what is already stored changes nothing. Refused with `being_executed` while a fix runs.
+        """
+        name, envelope = digest(proposal.to_json()), canonical_bytes(proposal.to_json())
+        with self._write() as connection:
+            live = connection.execute(
+                select(proposals.c.digest, proposals.c.state).where(
+                    proposals.c.incident == proposal.incident,
+                    proposals.c.state.in_([State.AWAITING, State.APPROVED, State.EXECUTING]),
+                )
+            ).all()
+            for old, state in live:
+                if old == name:
+                    return name
+                if state != State.AWAITING:
+                    raise Refused("being_executed", f"a fix for {proposal.incident} is already {state}")
+                _move(connection, at, proposal.author, old, State.SUPERSEDED, {"by": name})
+            connection.execute(
+                insert(proposals).values(
+                    digest=name,
+                    incident=proposal.incident,
+                    envelope=envelope,
+                    card=_json(card),
+                    state=State.AWAITING,
+                    expires_at=proposal.expires_at,
+                )
+            )
+            _append(
+                connection,
+                at,
+                proposal.author,
+                proposal.incident,
+                "proposed",
+                {"digest": name, "action": proposal.action, "target": proposal.target, "risk": proposal.risk},
+            )
+        return name
+
+    def decide(
+        self, at: str, name: str, to: State, approver: str, reason: str, grant: str = "", via: str = ""
+    ) -> StoredProposal:
+        """Record a person's decision. Refused when it is not waiting any more, or has expired."""
+        with self._write() as connection:
+            stored = _one(connection, name)
+            if to is State.APPROVED and stored.state is State.AWAITING and at >= stored.expires_at:
+                raise Refused("expired", f"this proposal expired at {stored.expires_at}; ask again for a new one")
+            if stored.state is not State.AWAITING:
+                by = f" by {stored.approver}" if stored.approver else ""
+                raise Refused("already_decided", f"this proposal is already {stored.state}{by}")
+            _move(
+                connection,
+                at,
+                f"person:{approver}",
+                name,
+                to,
+                {"reason": reason, "via": via},
+                approver=approver,
+                reason=reason,
+                decided_at=at,
+                grant=grant,
+            )
+            return _one(connection, name)
+
+    def expire(self, at: str) -> list[str]:
+        """Move every proposal that still waits past its expiry to `expired`; return their digests."""
+        with self._write() as connection:
+            late = (
+                connection.execute(
+                    select(proposals.c.digest).where(proposals.c.state == State.AWAITING, proposals.c.expires_at <= at)
+                )
+                .scalars()
+                .all()
+            )
+            for name in late:
+                _move(connection, at, "clock", name, State.EXPIRED, {})
+        return list(late)
+
+    def claim(self, at: str, name: str, actor: str) -> bool:
+        """Take an approved proposal for execution, once: True for the one caller that got it.
+
+        One statement decides (single use, expiry and double clicks at once); an approval that expired unused is
+        recorded as such.
+        """
+        with self._write() as connection:
+            taken = connection.execute(
+                update(proposals)
+                .where(
+                    proposals.c.digest == name,
+                    proposals.c.state == State.APPROVED,
+                    proposals.c.expires_at > at,
+                )
+                .values(state=State.EXECUTING)
+            ).rowcount
+            if taken:
+                _append(connection, at, actor, _one(connection, name).incident, "executing", {"digest": name})
+                return True
+            if _one(connection, name).state is State.APPROVED:
+                _move(connection, at, "clock", name, State.EXPIRED, {"approved_but": "not executed in time"})
+            return False
+
+    def finish(self, at: str, name: str, to: State, actor: str, outcome: Mapping[str, Any]) -> StoredProposal:
+        """Record what came of a claimed proposal; recording the same again changes nothing."""
+        with self._write() as connection:
+            stored = _one(connection, name)
+            if stored.state is to:
+                return stored
+            _move(connection, at, actor, name, to, outcome, outcome=_json({**stored.outcome, **outcome}))
+            return _one(connection, name)
+
+    def proposal(self, name: str) -> StoredProposal:
+        """Return a proposal by its digest; the beginning of the digest is enough where it is unambiguous."""
+        with self._read() as connection:
+            wanted = name if name.startswith("sha256:") else f"sha256:{name}"
+            rows = connection.execute(select(proposals).where(proposals.c.digest.startswith(wanted, autoescape=True)))
+            found = [_stored(row._mapping) for row in rows]
+        if not found or len(wanted) < len("sha256:") + 6:
+            raise Refused("unknown_proposal", f"there is no proposal {name}; `countersign approvals list` shows them")
+        if len(found) > 1:
+            raise Refused("unknown_proposal", f"{name} is the beginning of {len(found)} digests; write more of it")
+        return found[0]
+
+    def proposals(self, incident: str | None = None, state: State | None = None) -> list[StoredProposal]:
+        """Return proposals, newest first, of one incident or in one state where asked."""
+        query = select(proposals).order_by(proposals.c.expires_at.desc())
+        if incident is not None:
+            query = query.where(proposals.c.incident == incident)
+        if state is not None:
+            query = query.where(proposals.c.state == state)
+        with self._read() as connection:
+            return [_stored(row._mapping) for row in connection.execute(query)]
+
+    def entries(self, incident: str | None = None) -> list[Entry]:
+        """Return the journal in order, of one incident where asked."""
+        query = select(journal).order_by(journal.c.seq)
+        if incident is not None:
+            query = query.where(journal.c.incident == incident)
+        with self._read() as connection:
+            return [Entry(**row._mapping) for row in connection.execute(query)]
+
+    def due_notes(self) -> list[Entry]:
+        """Return the notes that are due on a ticket and not yet recorded as written, oldest first."""
+        query = select(journal).where(journal.c.event.in_(["note_due", "note_written"])).order_by(journal.c.seq)
+        with self._read() as connection:
+            entries = [Entry(**row._mapping) for row in connection.execute(query)]
+        written = {json.loads(entry.data)["key"] for entry in entries if entry.event == "note_written"}
+        return [
+            entry
+            for entry in entries
+            if entry.event == "note_due"
+            and json.loads(entry.data)["ticket"]
+            and json.loads(entry.data)["key"] not in written
+        ]
+
+    def head(self) -> str:
+        """Return `sequence:hash` of the last entry, to be kept outside as an anchor."""
+        with self._read() as connection:
+            last = connection.execute(select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1))
+            row = last.first()
+        return f"{row.seq}:{row.hash}" if row else f"0:{GENESIS}"
+
+    def verify(self) -> tuple[str, int, Broken | None]:
+        """Recompute the whole chain: the head's hash, how many entries are sound, the first broken one."""
+        return verify(self.entries())
+
+
+def _append(connection: Connection, at: str, actor: str, incident: str, what: str, data: Mapping[str, Any]) -> None:
+    last = connection.execute(select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)).first()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    text = _json(data)
+    connection.execute(
+        insert(journal).values(
+            seq=seq,
+            at=at,
+            actor=actor,
+            incident=incident,
+            event=what,
+            data=text,
+            previous=previous,
+            hash=link(previous, seq, at, actor, incident, what, text),
+        )
+    )
+
+
+def _move(
+    connection: Connection, at: str, actor: str, name: str, to: State, data: Mapping[str, Any], **columns: str
+) -> None:
+    stored = _one(connection, name)
+    step(stored.state, to)
+    connection.execute(update(proposals).where(proposals.c.digest == name).values(state=to, **columns))
+    _append(connection, at, actor, stored.incident, str(to), {"digest": name, **data})
+
+
+def _one(connection: Connection, name: str) -> StoredProposal:
+    row = connection.execute(select(proposals).where(proposals.c.digest == name)).one_or_none()
+    if row is None:
+        raise Refused("unknown_proposal", f"there is no proposal {name}")
+    return _stored(row._mapping)
+
+
+def _stored(row: RowMapping) -> StoredProposal:
+    return StoredProposal(
+        **{
+            **row,
+            "state": State(row["state"]),
+            "card": json.loads(row["card"]),
+            "outcome": json.loads(row["outcome"] or "{}"),
+        }
+    )
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+@contextmanager
+def _plainly(path: Path) -> Iterator[None]:
+    """Say what to do when the database cannot be used, in place of the driver's words."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Refused("conflict", f"the journal refused this step: {error.orig}") from error
+    except (OperationalError, DatabaseError) as error:
+        raise CountersignError(
+            f"the journal {path} cannot be written or read ({error.orig}); nothing was changed. "
+            "Check free space and permissions there, then run the same command again."
+        ) from error

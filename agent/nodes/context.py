@@ -1,0 +1,80 @@
+"""What travels along the path (plain JSON, nothing else) and what every station is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from agent.core.estate import Estate
+from agent.core.evidence import Observation
+from agent.gateway.gateway import Acting, Looking, Tickets
+from agent.journal.store import Journal
+from agent.reasoning.reasoner import Reasoner
+from knowledge.index import Knowledge
+
+
+class State(TypedDict, total=False):
+    """Working memory of one incident. Losing it costs time and never truth: what counts stands in the journal."""
+
+    incident: str
+    ticket: str
+    subject: str
+    body: str
+    requester: str
+    service: str
+    asked_for: str
+    """The service the ticket names when the inventory does not know it."""
+    sources: list[dict[str, Any]]
+    similar: list[dict[str, Any]]
+    observations: list[dict[str, Any]]
+    rounds: int
+    diagnosis: dict[str, Any]
+    digest: str
+    missing: list[str]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a person may want to watch: `kind` is one of step, service, source, similar, check, diagnosis, card,
+    state, verify, progress, warning, note."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts, built once in app.py and handed to every station."""
+
+    journal: Journal
+    estate: Estate
+    knowledge: Knowledge
+    reasoner: Reasoner
+    looking: Looking
+    acting: Acting
+    tickets: Tickets
+    now: Callable[[], datetime]
+    nonce: Callable[[], str]
+    emit: Callable[[Event], None]
+    proposal_life: timedelta
+    verify_seconds: float
+
+    def stamp(self) -> str:
+        """Return the time as text: UTC, ISO 8601, whole seconds."""
+        return stamp(self.now())
+
+    def say(self, kind: str, **data: Any) -> None:
+        """Tell whoever watches."""
+        self.emit(Event(kind, data))
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment in UTC as `2026-11-20T23:54:00Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def observations(state: State) -> list[Observation]:
+    """Return the observations of a state as values."""
+    return [Observation.from_json(one) for one in state.get("observations", [])]

@@ -1,0 +1,72 @@
+"""Reason: ask the reasoner whether it needs to see more, and otherwise for its verdict."""
+
+from __future__ import annotations
+
+from langgraph.runtime import Runtime
+
+from agent.core.verdict import Diagnosis, Outcome
+from agent.nodes.case import case_of
+from agent.nodes.context import Context, State
+
+MOST_ROUNDS = 3
+
+
+async def reason(state: State, runtime: Runtime[Context]) -> State:
+    """Return the diagnosis, or nothing when another round of checks is wanted (see `wants_more`)."""
+    context = runtime.context
+    diagnosis = _without_looking(state, context)
+    if diagnosis is None:
+        case = case_of(state, context)
+        done = {one.check.key for one in case.observations}
+        if state["rounds"] < MOST_ROUNDS and any(check.key not in done for check in await context.reasoner.plan(case)):
+            return {}
+        diagnosis = await context.reasoner.diagnose(case)
+    context.say("diagnosis", **diagnosis.to_json())
+    context.journal.append(
+        context.stamp(),
+        "countersign",
+        state["incident"],
+        "diagnosed",
+        {
+            "outcome": diagnosis.outcome,
+            "reasoner": diagnosis.reasoner,
+            "causes": [f"{cause.page}/{cause.id} on {cause.service}: {cause.truth}" for cause in diagnosis.causes],
+            "pages": [f"{source['page']}@{source['digest']}" for source in state["sources"] if source["relevant"]],
+        },
+    )
+    return {"diagnosis": diagnosis.to_json()}
+
+
+def wants_more(state: State) -> bool:
+    """True while there is no verdict yet."""
+    return not state.get("diagnosis")
+
+
+def _without_looking(state: State, context: Context) -> Diagnosis | None:
+    """Return the verdict where there is nothing to look at: no text, or no service that we know."""
+    if not state["subject"].strip() and not state["body"].strip():
+        return Diagnosis(
+            Outcome.NOTHING_TO_READ,
+            "The ticket has no text, so there is nothing to go by. Please say what fails, since when, and for whom.",
+        )
+    if state["service"]:
+        return None
+    known = ", ".join(sorted(context.estate.services))
+    if state["asked_for"]:
+        return Diagnosis(
+            Outcome.NO_SERVICE,
+            f"The service {state['asked_for']} is not in the inventory, so nothing was "
+            f"looked at. The inventory has: {known}.",
+        )
+    relevant = [source for source in state["sources"] if source["relevant"]]
+    if relevant:
+        return Diagnosis(
+            Outcome.PAGE,
+            "The ticket names no service of the inventory, so no system was looked at; "
+            f"the page {relevant[0]['page']} ({relevant[0]['title']}) is about it.",
+        )
+    return Diagnosis(
+        Outcome.NO_SERVICE,
+        "The ticket names no service of the inventory and no page fits it, so nothing "
+        f"was looked at. Name one of: {known}.",
+    )
