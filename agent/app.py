@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.display import one_line
 from agent.core.errors import CountersignError
+from agent.core.event import Event
 from agent.core.proposal import AGENT
 from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.graph import Graph
     from agent.journal.store import Incident
-    from agent.nodes.context import Context, Event, State
+    from agent.nodes.context import State
+    from agent.nodes.investigation import Investigation
 
 RECURSION_LIMIT = 40
 """Steps of the graph for one incident; the path has eleven stations, and LangGraph's own default is 10,007."""
@@ -30,7 +32,7 @@ LOCK_POLL_SECONDS = 0.25
 class App:
     """A running assistant on one estate."""
 
-    def __init__(self, settings: Settings, graph: Graph, context: Context) -> None:
+    def __init__(self, settings: Settings, graph: Graph, context: Investigation) -> None:
         self.settings, self.graph, self.context = settings, graph, context
 
     async def take_ticket(self, ticket: str) -> Incident:
@@ -138,8 +140,8 @@ async def open_app(settings: Settings, emit: Callable[[Event], None]) -> AsyncIt
             try:
                 await task
             except CountersignError as error:
-                emit(parts["Event"]("warning", {"says": str(error), "server": name}))
-        context = parts["Context"](
+                emit(Event("warning", {"says": str(error), "server": name}))
+        context = parts["Investigation"](
             journal=journal,
             estate=load_estate(settings.inventory),
             knowledge=knowledge,
@@ -172,13 +174,16 @@ def load_estate(path: Path) -> Any:
 
 def open_pages(settings: Settings, emit: Callable[[Event], None]) -> Any:
     """Open the knowledge base of these settings."""
-    from agent.nodes.context import Event
     from knowledge.embedding import open_embedder
     from knowledge.index import open_knowledge
 
     choice = open_embedder(settings.cache)
     knowledge = open_knowledge(
-        settings.pages, settings.state / "index", choice.embedder, lambda text: emit(Event("progress", {"says": text}))
+        settings.pages,
+        settings.state / "index",
+        choice.embedder,
+        lambda text: emit(Event("progress", {"says": text})),
+        cache=settings.cache,
     )
     for warning in (*([choice.warning] if choice.warning else []), *knowledge.warnings, *map(str, knowledge.problems)):
         emit(Event("warning", {"says": warning}))
@@ -190,14 +195,13 @@ def import_heavy() -> tuple[Any, dict[str, Any]]:
 
     from agent.graph import build_graph
     from agent.journal.store import Journal
-    from agent.nodes.context import Context, Event
+    from agent.nodes.investigation import Investigation
     from agent.reasoning.runbook import RunbookReasoner
 
     return build_graph, {
         "AsyncSqliteSaver": AsyncSqliteSaver,
         "Journal": Journal,
-        "Context": Context,
-        "Event": Event,
+        "Investigation": Investigation,
         "RunbookReasoner": RunbookReasoner,
         "open_knowledge": open_pages,
     }

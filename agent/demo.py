@@ -21,9 +21,8 @@ from agent import places
 from agent import settings as rules
 from agent.approvals.client import ask
 from agent.core.errors import CountersignError, Refused
+from agent.core.event import Event
 from agent.core.lifecycle import Decision, State
-from agent.journal.store import LIVE, Incident, StoredProposal
-from agent.nodes.context import Event
 from agent.terminal import Terminal
 from evals.lab.errors import LabError, NoLab
 from evals.lab.faults import FAULTS, Fault
@@ -31,6 +30,7 @@ from evals.lab.lab import Lab
 
 if TYPE_CHECKING:
     from agent.app import App
+    from agent.journal.store import Incident, StoredProposal
 
 DONE, NOT_WELL, WRONG, WAITS = 0, 1, 2, 3
 POLL_SECONDS = 0.3
@@ -248,7 +248,7 @@ class Story:
     async def tell(self) -> int:
         """Go on with what waits from before, or break something; then, at a terminal, ask what next."""
         with self._keyboard():
-            waiting = [one for one in self.app.context.journal.incidents() if one.state in LIVE]
+            waiting = self.app.context.journal.live_incidents()
             if waiting:
                 self.terminal.heading(f"{waiting[0].id} still waits from before")
                 code = await self._to_the_end(waiting[0])

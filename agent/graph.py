@@ -6,6 +6,9 @@ intake -> recall -> investigate <-> reason -> propose -> rehearse -> suggest -> 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -17,6 +20,7 @@ from agent.nodes.context import Context, State
 from agent.nodes.execute import execute, was_executed
 from agent.nodes.intake import intake
 from agent.nodes.investigate import investigate
+from agent.nodes.investigation import Investigation
 from agent.nodes.propose import propose
 from agent.nodes.reason import reason, wants_more
 from agent.nodes.recall import recall
@@ -24,23 +28,23 @@ from agent.nodes.rehearse import rehearse
 from agent.nodes.report import report, suggest
 from agent.nodes.verify import verify
 
-Graph = CompiledStateGraph[State, Context, State, State]
+Graph = CompiledStateGraph[State, Investigation, State, State]
 
 
 def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
     """Return the compiled path; `checkpointer` keeps working memory and nothing that anyone relies on."""
-    path = StateGraph(State, context_schema=Context)
+    path = StateGraph(State, context_schema=Investigation)
     path.add_node("intake", intake)
     path.add_node("recall", recall)
     path.add_node("investigate", investigate)
     path.add_node("reason", reason)
-    path.add_node("propose", propose)
-    path.add_node("rehearse", rehearse)
-    path.add_node("suggest", suggest)
-    path.add_node("await_approval", await_approval)
-    path.add_node("execute", execute)
-    path.add_node("verify", verify)
-    path.add_node("report", report)
+    path.add_node("propose", _station(propose))
+    path.add_node("rehearse", _station(rehearse))
+    path.add_node("suggest", _station(suggest))
+    path.add_node("await_approval", _station(await_approval))
+    path.add_node("execute", _station(execute))
+    path.add_node("verify", _station(verify))
+    path.add_node("report", _station(report))
     path.add_edge(START, "intake")
     path.add_edge("intake", "recall")
     path.add_conditional_edges("recall", _has_service, {True: "investigate", False: "reason"})
@@ -54,6 +58,11 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
     path.add_edge("verify", "report")
     path.add_edge("report", END)
     return path.compile(checkpointer=checkpointer)
+
+
+def _station(function: Callable[[State, Runtime[Context]], Awaitable[State]]) -> Any:
+    """Take a station that needs the common parts alone; `Runtime` is invariant, so the type checker needs this word."""
+    return function
 
 
 def _has_service(state: State) -> bool:

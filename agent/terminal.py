@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -19,11 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.core.display import inert, one_line
+from agent.core.event import Event
 from agent.core.lifecycle import State
 from agent.core.note import expectation_in_words, undo_in_words
 from agent.core.proposal import Proposal
-from agent.journal.store import StoredProposal
-from agent.nodes.context import Event
+
+if TYPE_CHECKING:
+    from agent.journal.store import StoredProposal
 
 RISK_STYLE = {"low": "green", "medium": "yellow", "high": "red"}
 GOOD, BAD, DIM = "green", "red", "dim"
@@ -222,42 +224,11 @@ def until(expires_at: str) -> str:
 
 def card(proposal: Proposal, digest: str, beside: Mapping[str, Any], state: str = "") -> Panel:
     """Draw the card. What will run comes from the frozen proposal alone; prose and evidence stand apart, below."""
-    exact = Table.grid(padding=(0, 2))
-    exact.add_column(style=DIM, no_wrap=True)
-    exact.add_column(overflow="fold")
-
-    def row(name: str, value: str | Text) -> None:
-        exact.add_row(name, value if isinstance(value, Text) else Text(value))
-
-    row("action", Text.assemble((proposal.action, "bold"), " on ", (proposal.target, "bold")))
-    for key, value in proposal.params.items():
-        row(f"  {key}", str(value))
-    row("risk", Text(proposal.risk, style=f"bold {RISK_STYLE[proposal.risk]}"))
-    row("only if", proposal.precondition)
-    for key in dict.fromkeys((*proposal.effect.before, *proposal.effect.after)):
-        row(f"changes {key}", f"{proposal.effect.before.get(key, '-')}  →  {proposal.effect.after.get(key, '-')}")
-    row("undo", undo_in_words(proposal))
-    for what in expectation_in_words(proposal):
-        row("checked after", what)
-    row("expires", until(proposal.expires_at))
-    row("fingerprint", digest)
-    parts: list[Any] = [exact]
+    parts: list[Any] = [_exact(proposal, digest)]
     if beside.get("diff"):
-        parts += [Text(""), _diff(str(beside["diff"]))]
-    why = Table.grid(padding=(0, 2))
-    why.add_column(style=DIM, no_wrap=True)
-    why.add_column(overflow="fold")
-    why.add_row("why", Text(f"{beside.get('why', '')} ({beside.get('standing', '')})"))
-    why.add_row("page", Text(f"{beside.get('page', '')} {beside.get('title', '')}"))
-    for one in beside.get("evidence", ()):
-        why.add_row("seen", Text(one_line(str(one), 200)))
-    for one in beside.get("other_causes", ()):
-        why.add_row("also", Text(one_line(str(one), 200)))
-    for one in beside.get("missing", ()):
-        why.add_row("not known", Text(one_line(str(one), 200)))
-    why.add_row("may approve", Text(", ".join(beside.get("may_approve", [])) or "nobody in the inventory"))
-    parts += [Rule(Text("why, in the assistant's words", style=DIM), align="left", style=DIM), why]
-    title = f"Proposed fix for {proposal.incident}" + (f" - {state}" if state else "")
+        parts += [Text(""), _diff(str(beside["diff"])), Text("")]
+    parts += [Rule(Text("why, in the assistant's words", style=DIM), align="left", style=DIM), _why(beside)]
+    title = f"Proposed fix for {proposal.incident}" + (f": {state}" if state else "")
     return Panel(
         Group(*parts),
         title=Text(title, style="bold"),
@@ -265,6 +236,50 @@ def card(proposal: Proposal, digest: str, beside: Mapping[str, Any], state: str 
         padding=(1, 2),
         border_style=RISK_STYLE[proposal.risk],
     )
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style=DIM, no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
+def _exact(proposal: Proposal, digest: str) -> Table:
+    """What will run, and nothing else: every line from the bytes that are hashed."""
+    grid = _grid()
+    grid.add_row("action", Text.assemble((proposal.action, "bold"), " on ", (proposal.target, "bold")))
+    for key, value in proposal.params.items():
+        grid.add_row(f"  {key}", Text(str(value)))
+    grid.add_row("risk", Text(proposal.risk, style=f"bold {RISK_STYLE[proposal.risk]}"))
+    grid.add_row("only if", Text(proposal.precondition))
+    for name, value in effect_in_words(proposal):
+        grid.add_row(name, Text(value))
+    grid.add_row("undo", Text(undo_in_words(proposal)))
+    for what in expectation_in_words(proposal):
+        grid.add_row("checked after", Text(what))
+    grid.add_row("expires", Text(until(proposal.expires_at)))
+    grid.add_row("fingerprint", Text(digest))
+    return grid
+
+
+def effect_in_words(proposal: Proposal) -> list[tuple[str, str]]:
+    """Say what changes, and what must be as it is for that, as rows of name and value."""
+    before, after = proposal.effect.before, proposal.effect.after
+    changed = [key for key in dict.fromkeys((*before, *after)) if key in after and before.get(key) != after[key]]
+    rows = [(f"changes {key}", f"{before.get(key, '-')}  →  {after[key]}") for key in changed]
+    return rows + [(f"while {key}", f"is {str(before[key]).lower()}") for key in before if key not in changed]
+
+
+def _why(beside: Mapping[str, Any]) -> Table:
+    grid = _grid()
+    grid.add_row("why", Text(f"{beside.get('why', '')} ({beside.get('standing', '')})"))
+    grid.add_row("page", Text(f"{beside.get('page', '')} {beside.get('title', '')}"))
+    for name, key in (("seen", "evidence"), ("also", "other_causes"), ("not known", "missing")):
+        for one in beside.get(key, ()):
+            grid.add_row(name, Text(one_line(str(one), 200)))
+    grid.add_row("may approve", Text(", ".join(beside.get("may_approve", [])) or "nobody in the inventory"))
+    return grid
 
 
 def _diff(text: str) -> Text:

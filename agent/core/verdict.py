@@ -159,18 +159,26 @@ def outlook(services: Sequence[str], observations: Iterable[Observation]) -> Out
 
 def rank(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     """Order causes: confirmed before possible, the deepest dependency first (it explains those above it), then a fix
-    before steps by hand, then how well the page fits the ticket. The same fix from two pages counts once."""
+    before steps by hand, then how well the page fits the ticket; of the possible ones those with most evidence first.
+    The same fix from two pages counts once."""
     ordered = sorted(
         (cause for cause in causes if cause.truth is not Truth.FALSE),
-        key=lambda c: (c.truth is not Truth.TRUE, -c.depth, c.fix is None, -c.page_score, c.page, c.id),
+        key=lambda c: (
+            c.truth is not Truth.TRUE,
+            0 if c.truth is Truth.TRUE else -len(c.evidence),
+            -c.depth,
+            c.fix is None,
+            -c.page_score,
+            c.page,
+            c.id,
+        ),
     )
     kept: list[Cause] = []
     for cause in ordered:
+        # A cause seen from the service above and from the one below is one cause; so is one that two pages know.
         if any(
-            cause.fix == other.fix
-            and cause.service == other.service
-            and cause.truth == other.truth
-            and (cause.fix is not None or (cause.page == other.page and cause.id == other.id))
+            cause.truth == other.truth
+            and (cause.fix == other.fix if cause.fix else cause.says == other.says and other.fix is None)
             for other in kept
         ):
             continue

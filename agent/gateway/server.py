@@ -81,14 +81,15 @@ class Server:
                 pins.check(self.spec.name, listed.tools)
                 ready.set_result(client)
                 await self._stop.wait()
-        except Refused as refusal:
-            _fail(ready, refusal)
         except (Exception, BaseExceptionGroup) as error:
+            cause = _cause(error)
             _fail(
                 ready,
-                ServerGone(
+                cause
+                if isinstance(cause, Refused)
+                else ServerGone(
                     f"the {self.spec.name} server could not be started or has stopped"
-                    f" ({one_line(_cause(error), 160)}){self._where()}"
+                    f" ({one_line(str(cause) or type(cause).__name__, 160)}){self._where()}"
                 ),
             )
         finally:
@@ -151,10 +152,11 @@ def _fail(ready: asyncio.Future[Client], error: CountersignError) -> None:
         ready.set_exception(error)
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException) -> BaseException:
+    """Return what went wrong inside the task groups of the connection."""
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
-    return str(error) or type(error).__name__
+    return error
 
 
 def _clean(value: Any) -> Any:

@@ -121,6 +121,10 @@ class Journal:
             _append(connection, at, actor, incident.id, "incident_opened", {"ticket": ticket})
         return incident, True
 
+    def live_incidents(self) -> list[Incident]:
+        """Return the incidents that have not ended, newest first."""
+        return [one for one in self.incidents() if one.state in LIVE]
+
     def move_incident(
         self, at: str, incident: str, state: str, actor: str, service: str | None = None, **data: Any
     ) -> None:

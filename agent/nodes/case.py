@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from agent.nodes.context import Context, State, observations
+from agent.nodes.context import State, observations
+from agent.nodes.investigation import Investigation
 from agent.reasoning.reasoner import Case, Page
 
 
-def case_of(state: State, context: Context) -> Case:
+def case_of(state: State, context: Investigation) -> Case:
     """Return the case. A page that changed since it was found is left out: it is no longer what was cited."""
     pages = []
     documents = {document.id: document for document in context.knowledge.documents}

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from agent.core.estate import Estate
+from agent.core.event import Event
 from agent.core.evidence import Observation
-from agent.gateway.gateway import Acting, Looking, Tickets
+from agent.gateway.gateway import Acting, Looking
 from agent.journal.store import Journal
-from agent.reasoning.reasoner import Reasoner
-from knowledge.index import Knowledge
 
 
 class State(TypedDict, total=False):
@@ -36,25 +35,13 @@ class State(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something a person may want to watch: `kind` is one of step, service, source, similar, check, diagnosis, card,
-    state, verify, progress, warning, note."""
-
-    kind: str
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Context:
-    """The parts, built once in app.py and handed to every station."""
+    """The parts, built once in app.py and handed to every station. There is no reasoner here: see investigation.py."""
 
     journal: Journal
     estate: Estate
-    knowledge: Knowledge
-    reasoner: Reasoner
     looking: Looking
     acting: Acting
-    tickets: Tickets
     now: Callable[[], datetime]
     nonce: Callable[[], str]
     emit: Callable[[Event], None]

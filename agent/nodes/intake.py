@@ -5,13 +5,14 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from agent.core.display import inert, one_line
-from agent.nodes.context import Context, State
+from agent.nodes.context import State
+from agent.nodes.investigation import Investigation
 
 READ_CHARACTERS = 20_000
 """What is read of a ticket. People put what matters first; the ticket system keeps the rest."""
 
 
-async def intake(state: State, runtime: Runtime[Context]) -> State:
+async def intake(state: State, runtime: Runtime[Investigation]) -> State:
     """Return the ticket's text, inert, and the service it is about: the ticket's own field first, then its words."""
     context = runtime.context
     context.say("step", name="intake", says="reading the ticket")

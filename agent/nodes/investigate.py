@@ -6,13 +6,14 @@ from langgraph.runtime import Runtime
 
 from agent.core.evidence import Check, Observation, summary
 from agent.nodes.case import case_of
-from agent.nodes.context import Context, State
+from agent.nodes.context import State
+from agent.nodes.investigation import Investigation
 
 MOST_CHECKS = 60
 """Checks of one incident, all rounds together; what is beyond is named as not looked at."""
 
 
-async def investigate(state: State, runtime: Runtime[Context]) -> State:
+async def investigate(state: State, runtime: Runtime[Investigation]) -> State:
     """Return the observations so far with the answers to the reasoner's next questions added."""
     context = runtime.context
     case = case_of(state, context)
@@ -36,7 +37,7 @@ async def investigate(state: State, runtime: Runtime[Context]) -> State:
     }
 
 
-def _show(context: Context, one: Observation) -> None:
+def _show(context: Investigation, one: Observation) -> None:
     context.say(
         "check",
         id=one.id,

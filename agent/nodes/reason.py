@@ -6,12 +6,13 @@ from langgraph.runtime import Runtime
 
 from agent.core.verdict import Diagnosis, Outcome
 from agent.nodes.case import case_of
-from agent.nodes.context import Context, State
+from agent.nodes.context import State
+from agent.nodes.investigation import Investigation
 
 MOST_ROUNDS = 3
 
 
-async def reason(state: State, runtime: Runtime[Context]) -> State:
+async def reason(state: State, runtime: Runtime[Investigation]) -> State:
     """Return the diagnosis, or nothing when another round of checks is wanted (see `wants_more`)."""
     context = runtime.context
     diagnosis = _without_looking(state, context)
@@ -42,7 +43,7 @@ def wants_more(state: State) -> bool:
     return not state.get("diagnosis")
 
 
-def _without_looking(state: State, context: Context) -> Diagnosis | None:
+def _without_looking(state: State, context: Investigation) -> Diagnosis | None:
     """Return the verdict where there is nothing to look at: no text, or no service that we know."""
     if not state["subject"].strip() and not state["body"].strip():
         return Diagnosis(

@@ -8,12 +8,13 @@ from langgraph.runtime import Runtime
 
 from agent.core.display import inert, one_line
 from agent.core.errors import CountersignError
-from agent.nodes.context import Context, State
+from agent.nodes.context import State
+from agent.nodes.investigation import Investigation
 
 PAGES = 5
 
 
-async def recall(state: State, runtime: Runtime[Context]) -> State:
+async def recall(state: State, runtime: Runtime[Investigation]) -> State:
     """Return sources (page, title, score, best passages with their content hash) and similar solved tickets."""
     context = runtime.context
     context.say("step", name="recall", says="searching the knowledge base")

@@ -1,0 +1,62 @@
+# Two commands matter: `make demo` and `make test`. Every target sets up what it needs, again and again without harm.
+#   make demo ARGS="--script --fault config-broken --approve-as dana.meyer"     arguments are passed on, by every target
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+# uv in a place of its own: many Pythons refuse pip outside a virtual environment.
+UV := .tools/bin/uv
+BIN := .venv/bin
+export UV_COMPILE_BYTECODE := 1
+export UV_PROJECT_ENVIRONMENT := .venv
+ARGS ?=
+
+.PHONY: help setup demo test check nightly bench pins clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## install uv and the locked environment, if they are not there
+
+.tools/.uv-$(UV_VERSION):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13))' || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is `$(PYTHON) --version 2>&1`: make PYTHON=/path/to/python3.12 ..." >&2; exit 2; }
+	@command -v git >/dev/null || { echo "git is needed: install it first (the lab keeps its configuration in git)" >&2; exit 2; }
+	@if command -v uv >/dev/null && [ "`uv --version | cut -d' ' -f2`" = "$(UV_VERSION)" ]; then \
+	  mkdir -p .tools/bin && ln -sf "`command -v uv`" $(UV); \
+	else \
+	  echo "Downloading uv $(UV_VERSION) (about 25 MB) into .tools/ ..."; \
+	  rm -rf .tools && $(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+	fi
+	@touch $@
+
+.venv/.ready: .tools/.uv-$(UV_VERSION) pyproject.toml uv.lock
+	@echo "Installing the locked environment into .venv/ (groups runtime, eval, dev; about 450 MB to download the first time,"
+	@echo "90 MB of it the embedding model) and compiling it to bytecode. The first time this takes a minute or two ..."
+	@$(UV) sync --frozen --quiet --python $(PYTHON) --group runtime --group eval --group dev
+	@touch $@
+
+demo: setup ## from ticket to verified fix, on a small estate of real services
+	@$(BIN)/countersign demo $(ARGS)
+
+test: setup ## all tests
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+check: setup ## format, lint, types, imports
+	@$(BIN)/ruff format --check $(ARGS) .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/countersign knowledge lint knowledge/runbooks
+
+bench: setup ## measure: make bench ARGS="--help"
+	@$(BIN)/python -m benchmarks.incident $(ARGS)
+
+nightly: check test bench ## everything, with the measurements
+
+pins: setup ## pin the servers' tool definitions after you have reviewed them
+	@$(BIN)/python -m tests.pin $(ARGS)
+
+clean: ## remove the environment; nothing else is touched
+	rm -rf .venv .tools
