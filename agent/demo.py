@@ -85,8 +85,8 @@ async def _demo(options: Options, directory: Path, terminal: Terminal) -> int:
     lab, found = await _lab(options, lab_directory, terminal)
     stop = not options.keep
     try:
-        settings = _configure(directory, lab, fresh=not found)
-        async with _approvals(settings, directory), _app(settings, terminal) as app:
+        settings = configure(directory, lab, fresh=not found)
+        async with approvals_process(settings, directory), _app(settings, terminal) as app:
             terminal.say(
                 f"Ready after {monotonic() - started:.1f} s: {', '.join(sorted(lab_services(lab)))} "
                 f"are running in {directory}.",
@@ -136,7 +136,7 @@ def _warm_up() -> None:
     agent.app.import_heavy()
 
 
-def _configure(directory: Path, lab: Lab, fresh: bool) -> rules.Settings:
+def configure(directory: Path, lab: Lab, fresh: bool) -> rules.Settings:
     """Write this demo's configuration. A new lab has new keys; what an earlier one recorded is put aside, not lost."""
     assistant = directory / "assistant"
     if fresh and assistant.exists():
@@ -189,7 +189,7 @@ def _people(inventory: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _approvals(settings: rules.Settings, directory: Path) -> AsyncIterator[None]:
+async def approvals_process(settings: rules.Settings, directory: Path) -> AsyncIterator[None]:
     """Run the approvals process for this lab. It makes the lab's own key and ends when its standard input closes."""
     command = (
         sys.executable,

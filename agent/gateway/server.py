@@ -18,6 +18,8 @@ from agent.gateway import pins
 
 RESULT_CAP_BYTES = 512 * 1024
 CONNECT_SECONDS = 20.0
+PROTOCOL = "2026-07-28"
+"""Named rather than negotiated: connecting then waits for nothing, and the server starts while we do other work."""
 
 
 class ServerGone(CountersignError):
@@ -76,7 +78,7 @@ class Server:
                 command=command, args=arguments, env=dict(self.spec.env), encoding_error_handler="replace"
             )
             transport = stdio_client(parameters, errlog=log) if log else stdio_client(parameters)
-            async with Client(transport, cache=None) as client:
+            async with Client(transport, cache=None, mode=PROTOCOL) as client:
                 listed = await client.list_tools()
                 pins.check(self.spec.name, listed.tools)
                 ready.set_result(client)
@@ -175,7 +177,9 @@ async def definitions(spec: ServerSpec, then_call: str = "") -> tuple[list[dict[
     With `then_call`, also the structured answer of that tool, called without arguments.
     """
     command, *arguments = spec.command
-    async with Client(StdioServerParameters(command=command, args=arguments, env=dict(spec.env)), cache=None) as client:
+    async with Client(
+        StdioServerParameters(command=command, args=arguments, env=dict(spec.env)), cache=None, mode=PROTOCOL
+    ) as client:
         listed = await client.list_tools()
         answer = await client.call_tool(then_call, {}) if then_call else None
         return (

@@ -1,0 +1,1 @@
+"""Read-only checks of the services in an inventory, as MCP tools."""

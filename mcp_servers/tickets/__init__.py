@@ -1,0 +1,1 @@
+"""An embedded ticket desk on SQLite, and its MCP server."""

@@ -1,0 +1,219 @@
+"""Whole incidents on one real lab, in one process: from a filed ticket to what stands on it in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from agent.core.errors import CountersignError, Refused
+from agent.core.lifecycle import State
+from agent.core.verdict import Diagnosis
+from agent.gateway.server import Server, specs
+from evals.lab.faults import FAULTS, HEALTHY, Fault, ticket
+from tests.e2e.world import Assistant, assistant
+from tests.labs import running_lab
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RIGHT = {
+    "service-stopped": ("restart_service", "application"),
+    "config-broken": ("restore_config", "application"),
+    "database-locked": ("end_blocking_session", "database"),
+}
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def desk() -> AsyncIterator[Assistant]:
+    with running_lab() as lab:
+        async with assistant(lab, lab.directory / "assistant-home") as one:
+            yield one
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def broken(desk: Assistant, request: pytest.FixtureRequest) -> AsyncIterator[Fault]:
+    fault = FAULTS[getattr(request, "param", "service-stopped")]
+    await asyncio.to_thread(fault.inject, desk.lab)
+    yield fault
+    await asyncio.to_thread(fault.undo, desk.lab)
+
+
+def verdict(desk: Assistant) -> Diagnosis:
+    return Diagnosis.from_json([event.data for event in desk.events if event.kind == "diagnosis"][-1])
+
+
+@pytest.mark.parametrize("broken", list(FAULTS), indirect=True)
+async def test_each_fault_is_diagnosed_fixed_after_approval_verified_and_written_down(
+    desk: Assistant, broken: Fault
+) -> None:
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    stored = desk.proposal(incident)
+    assert stored is not None, desk.said(incident)
+    action, role = RIGHT[broken.name]
+    assert (stored.proposal.action, stored.proposal.target) == (action, getattr(desk.lab, role).name)
+    assert not (await asyncio.to_thread(broken.oracle, desk.lab)).ok, "nothing may have changed before the approval"
+    suggestion = (await desk.notes(incident))[0]
+    assert "Proposed fix (nothing has been changed)" in suggestion and stored.proposal.action in suggestion
+
+    await desk.decide(stored, "dana.meyer")
+    incident = await desk.app.resume(incident.id)
+    assert incident.state == "verified", desk.said(incident)
+    assert (await asyncio.to_thread(broken.oracle, desk.lab)).ok
+    notes = await desk.notes(incident)
+    assert len(notes) == 2 and "is verified" in notes[1] and "dana.meyer" in notes[1]
+    story = [one.event for one in desk.app.context.journal.entries(incident.id)]
+    order = [story.index(one) for one in ("incident_opened", "diagnosed", "proposed", "approved", "executing")]
+    assert order == sorted(order)
+    assert desk.app.context.journal.verify()[2] is None
+
+
+async def test_a_healthy_service_gets_a_plain_note_and_no_proposal(desk: Assistant) -> None:
+    written = ticket(HEALTHY, desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    assert incident.state == "healthy" and desk.proposal(incident) is None
+    note = (await desk.notes(incident))[0]
+    assert "look healthy" in note and "What was looked at" in note
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "service", "state", "words"),
+    [
+        (
+            "Coffee machine leaks",
+            "The coffee machine on floor 2 is leaking again.",
+            "",
+            "no_service",
+            "names no service",
+        ),
+        ("Slow", "Everything is slow.", "no-such-thing", "no_service", "no-such-thing is not in the inventory"),
+        ("  ", "", "", "nothing_to_read", "no text"),
+    ],
+)
+async def test_where_there_is_nothing_to_look_at_it_is_said_plainly(
+    desk: Assistant, subject: str, body: str, service: str, state: str, words: str
+) -> None:
+    incident = await (desk.app.take_question(subject, service) if not body else desk.take(subject, body, service))
+    assert incident.state == state and desk.proposal(incident) is None
+    assert words in desk.said(incident)
+
+
+async def test_a_question_that_a_page_answers_is_answered_from_the_page(desk: Assistant) -> None:
+    incident = await desk.app.take_question("How do I set up the VPN and multi-factor sign-in for a new colleague?")
+    assert incident.state == "page" and desk.proposal(incident) is None
+    assert "Quoted from" in desk.said(incident)
+
+
+async def test_a_ticket_of_a_megabyte_is_read_in_part_and_that_is_said(desk: Assistant, broken: Fault) -> None:
+    written = broken.ticket(desk.lab.estate)
+    body = written.body + "\n" + "ERROR worker 17 gave up after 3 tries\n" * 27_000
+    assert len(body) > 1_000_000
+    incident = await desk.take(written.subject, body, written.service or "")
+    assert desk.proposal(incident) is not None, desk.said(incident)
+    assert "of the ticket were read" in desk.said(incident)
+
+
+async def test_a_ticket_of_bytes_harms_nothing(desk: Assistant) -> None:
+    incident = await desk.take("Broken upload", bytes(range(1, 256)) * 40, "")
+    assert incident.state in {"no_service", "page"} and desk.proposal(incident) is None
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", desk.said(incident))
+
+
+async def test_a_ticket_in_another_language_is_worked_on_by_the_service_it_names(
+    desk: Assistant, broken: Fault
+) -> None:
+    body = "Guten Morgen, das Permit portal zeigt seit zehn Minuten nur noch Fehler 502 (Bad Gateway). Bitte um Hilfe!"
+    incident = await desk.take("Permit portal nicht erreichbar", body)
+    stored = desk.proposal(incident)
+    assert stored is None or stored.proposal.action == "restart_service"
+    assert "What was looked at" in desk.said(incident), "the systems are looked at in any case"
+
+
+async def test_evidence_that_contradicts_itself_proposes_nothing(desk: Assistant, broken: Fault) -> None:
+    # Somebody else answers on the port of the stopped application: well from outside, stopped for its supervisor.
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", desk.lab.application.port)
+    async with server:
+        written = broken.ticket(desk.lab.estate)
+        incident = await desk.take(written.subject, written.body, written.service or "")
+    assert incident.state == "contradiction" and desk.proposal(incident) is None
+    assert "contradicts itself" in desk.said(incident)
+
+
+async def test_the_target_that_changed_after_the_approval_is_left_alone(desk: Assistant, broken: Fault) -> None:
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    stored = desk.proposal(incident)
+    assert stored is not None
+    await asyncio.to_thread(broken.undo, desk.lab)  # somebody was faster
+    before = desk.lab.supervision.state(desk.lab.application.name)
+    await desk.decide(stored, "dana.meyer")
+    incident = await desk.app.resume(incident.id)
+    assert incident.state == "stale", desk.said(incident)
+    assert desk.lab.supervision.state(desk.lab.application.name) == before
+    assert "not run" in desk.said(incident)
+
+
+async def test_resuming_without_a_decision_changes_nothing_however_often(desk: Assistant, broken: Fault) -> None:
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    for _ in range(3):
+        incident = await desk.app.resume(incident.id)
+    assert incident.state == "awaiting_approval"
+    stored = desk.proposal(incident)
+    assert stored is not None and stored.state is State.AWAITING
+    await desk.decide(stored, "sam.okafor", "reject")
+    incident = await desk.app.resume(incident.id)
+    assert incident.state == "rejected"
+    assert not (await asyncio.to_thread(broken.oracle, desk.lab)).ok, "a rejected fix must not have run"
+
+
+async def test_the_agent_and_strangers_cannot_approve(desk: Assistant, broken: Fault) -> None:
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    stored = desk.proposal(incident)
+    assert stored is not None
+    for nobody in ("countersign", "root", "mallory", ""):
+        with pytest.raises(Refused):
+            await desk.decide(stored, nobody)
+    incident = await desk.app.resume(incident.id)
+    assert incident.state == "awaiting_approval"
+    await desk.decide(stored, "dana.meyer", "reject")
+    await desk.app.resume(incident.id)
+
+
+async def test_lost_working_memory_costs_time_and_not_the_approval(desk: Assistant, broken: Fault) -> None:
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    stored = desk.proposal(incident)
+    assert stored is not None
+    await desk.decide(stored, "dana.meyer")
+    checkpointer = desk.app.graph.checkpointer
+    assert checkpointer is not None and not isinstance(checkpointer, bool)
+    await checkpointer.adelete_thread(incident.id)
+    incident = await desk.app.resume(incident.id)
+    assert incident.state == "verified", desk.said(incident)
+
+
+async def test_without_the_diagnostics_server_nothing_is_proposed_and_the_note_says_why(
+    desk: Assistant, broken: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Server(specs(("/nowhere/diagnostics",), "diagnostics", desk.settings.state, {}))
+    monkeypatch.setattr(desk.app.context.looking, "_diagnostics", gone)
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    assert desk.proposal(incident) is None
+    assert "could not be started" in desk.said(incident)
+
+
+async def test_an_unknown_ticket_is_a_plain_error(desk: Assistant) -> None:
+    with pytest.raises(CountersignError, match="T-9999"):
+        await desk.app.take_ticket("T-9999")
