@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,10 +105,13 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, emit: Callable[[Event], None]) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, emit: Callable[[Event], None], pages: Awaitable[Any] | None = None
+) -> AsyncIterator[App]:
     """Open everything that the settings name, at the same time where possible; close it all on the way out.
 
-    Raises CountersignError with what is missing and how to mend it.
+    `pages` is the knowledge base where somebody is opening it already. Raises CountersignError with what is missing and
+    how to mend it.
     """
     from agent.gateway.gateway import Acting, Looking, Tickets
     from agent.gateway.server import Server, specs
@@ -128,8 +131,8 @@ async def open_app(settings: Settings, emit: Callable[[Event], None]) -> AsyncIt
         starting = {name: asyncio.create_task(server.start()) for name, server in servers.items()}
         stack.push_async_callback(_settle, list(starting.values()))
         await asyncio.sleep(0)
-        graph, parts = await asyncio.to_thread(import_heavy)
-        knowledge = await asyncio.to_thread(parts["open_knowledge"], settings, emit)
+        graph, parts = await asyncio.to_thread(_import_heavy)
+        knowledge = await (pages or asyncio.to_thread(open_pages, settings, emit))
         stack.callback(knowledge.close)
         journal = parts["Journal"](settings.journal)
         stack.callback(journal.close)
@@ -190,7 +193,7 @@ def open_pages(settings: Settings, emit: Callable[[Event], None]) -> Any:
     return knowledge
 
 
-def import_heavy() -> tuple[Any, dict[str, Any]]:
+def _import_heavy() -> tuple[Any, dict[str, Any]]:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from agent.graph import build_graph
@@ -203,7 +206,6 @@ def import_heavy() -> tuple[Any, dict[str, Any]]:
         "Journal": Journal,
         "Investigation": Investigation,
         "RunbookReasoner": RunbookReasoner,
-        "open_knowledge": open_pages,
     }
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -23,8 +19,9 @@ from agent.approvals.client import ask
 from agent.core.errors import CountersignError, Refused
 from agent.core.event import Event
 from agent.core.lifecycle import Decision, State
+from agent.stage import lab_services, on_stage
 from agent.terminal import Terminal
-from evals.lab.errors import LabError, NoLab
+from evals.lab.errors import LabError
 from evals.lab.faults import FAULTS, Fault
 from evals.lab.lab import Lab
 
@@ -81,160 +78,12 @@ async def _stoppable(options: Options, directory: Path, terminal: Terminal) -> i
 
 async def _demo(options: Options, directory: Path, terminal: Terminal) -> int:
     started = monotonic()
-    lab_directory = directory / "lab"
-    lab, found = await _lab(options, lab_directory, terminal)
-    stop = not options.keep
-    try:
-        settings = configure(directory, lab, fresh=not found)
-        async with approvals_process(settings, directory), _app(settings, terminal) as app:
-            terminal.say(
-                f"Ready after {monotonic() - started:.1f} s: {', '.join(sorted(lab_services(lab)))} "
-                f"are running in {directory}.",
-                "dim",
-            )
-            story = Story(options, terminal, app, lab, settings)
-            return await story.tell()
-    finally:
-        # Whatever ends the demo, the lab is not left behind; a second Ctrl-C must not interrupt that.
-        await asyncio.shield(asyncio.to_thread(lab.stop if stop else lab.detach))
-
-
-def lab_services(lab: Lab) -> list[str]:
-    """Return the names of the lab's services."""
-    return [service.name for service in lab.layout.services.values()]
-
-
-async def _lab(options: Options, directory: Path, terminal: Terminal) -> tuple[Lab, bool]:
-    """Take up the lab that a killed demo left running, or start one. Says whether it was found running."""
-    with contextlib.suppress(NoLab):
-        lab = await asyncio.to_thread(Lab.attach, directory)
-        terminal.say(f"A lab is still running in {directory}; going on with it.")
-        return lab, True
-    terminal.say("Starting a small estate of real services (TLS front, application, PostgreSQL) on loopback …", "bold")
-    # The heavy imports run while the lab starts: both take about as long.
-    starting = asyncio.create_task(
-        asyncio.to_thread(
-            Lab.start,
-            directory,
-            options.estate,
-            on_progress=lambda text: terminal.say(f"  {text}", "dim") if not options.as_json else None,
+    async with on_stage(directory, options.estate, terminal, options.keep) as (lab, settings, app):
+        terminal.say(
+            f"Ready after {monotonic() - started:.1f} s: {', '.join(lab_services(lab))} are running in {directory}.",
+            "dim",
         )
-    )
-    try:
-        await asyncio.to_thread(_warm_up)
-        return await asyncio.shield(starting), False
-    except asyncio.CancelledError:
-        with contextlib.suppress(Exception):
-            lab = await starting
-            await asyncio.to_thread(lab.stop)
-        raise
-
-
-def _warm_up() -> None:
-    import agent.app
-
-    agent.app.import_heavy()
-
-
-def configure(directory: Path, lab: Lab, fresh: bool) -> rules.Settings:
-    """Write this demo's configuration. A new lab has new keys; what an earlier one recorded is put aside, not lost."""
-    assistant = directory / "assistant"
-    if fresh and assistant.exists():
-        before = directory / "assistant-before"
-        shutil.rmtree(before, ignore_errors=True)
-        assistant.rename(before)
-    assistant.mkdir(mode=0o700, exist_ok=True)
-    (assistant / "pages").mkdir(exist_ok=True)
-    audience = assistant / "audience"
-    if not audience.exists():
-        audience.write_text(f"countersign-remediation:lab:{os.urandom(8).hex()}", encoding="utf-8")
-    inventory = lab.inventory.read_text(encoding="utf-8")
-    names = sorted(set(_people(inventory)) | set(lab.estate.requesters))
-    (assistant / "people.json").write_text(json.dumps({str(os.getuid()): names}), encoding="utf-8")
-    file = directory / rules.NAME
-    file.write_text(
-        f"""# Written by `countersign demo` for its own lab; made anew at each start.
-[estate]
-inventory = {json.dumps(str(lab.inventory))}
-
-[knowledge]
-folders = [{json.dumps(str(rules.PAGES))}, "assistant/pages"]
-
-[state]
-directory = "assistant/state"
-
-[tickets]
-database = "assistant/desk.db"
-
-[approvals]
-socket = "assistant/approvals.sock"
-public_key = "assistant/grant-key.pub.pem"
-audience = {json.dumps(audience.read_text(encoding="utf-8"))}
-
-[lab]
-running = true
-""",
-        encoding="utf-8",
-    )
-    return rules.load(file)
-
-
-def _people(inventory: str) -> list[str]:
-    import yaml
-
-    from agent.core.estate import estate_from_inventory
-
-    estate = estate_from_inventory(yaml.safe_load(inventory))
-    return [name for service in estate.services.values() for name in (*service.approvers, *service.responders)]
-
-
-@asynccontextmanager
-async def approvals_process(settings: rules.Settings, directory: Path) -> AsyncIterator[None]:
-    """Run the approvals process for this lab. It makes the lab's own key and ends when its standard input closes."""
-    command = (
-        sys.executable,
-        "-m",
-        "agent.approvals",
-        "--journal",
-        str(settings.journal),
-        "--inventory",
-        str(settings.inventory),
-        "--key",
-        str(directory / "assistant" / "grant-key.pem"),
-        "--public-key",
-        str(settings.public_key),
-        "--make-key",
-        "--audience",
-        settings.audience,
-        "--people",
-        str(directory / "assistant" / "people.json"),
-        "--socket",
-        str(settings.socket),
-    )
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    try:
-        if not await process.stdout.readline():
-            said = (await process.stderr.read()).decode(errors="replace").strip()
-            raise CountersignError(f"the approvals process did not start: {said}")
-        yield
-    finally:
-        process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 5)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-@asynccontextmanager
-async def _app(settings: rules.Settings, terminal: Terminal) -> AsyncIterator[App]:
-    from agent.app import open_app
-
-    async with open_app(settings, terminal.show) as app:
-        yield app
+        return await Story(options, terminal, app, lab, settings).tell()
 
 
 class Story:

@@ -57,7 +57,6 @@ def main(argv: list[str] | None = None) -> None:
 async def _serve(arguments: argparse.Namespace) -> None:
     if arguments.make_key:
         make_key(arguments.key, arguments.public_key)
-    people: dict[str, list[str]] = json.loads(arguments.people.read_text(encoding="utf-8"))
     approvals = Approvals(
         Journal(arguments.journal),
         load_key(arguments.key),
@@ -70,7 +69,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         uid = user_id(writer.get_extra_info("socket"))
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(_answer(approvals, people, uid, line)).encode() + b"\n")
+                writer.write(json.dumps(_answer(approvals, arguments.people, uid, line)).encode() + b"\n")
                 await writer.drain()
         except (ValueError, ConnectionError):
             pass  # a line over the limit or a peer that left: nothing was decided
@@ -101,7 +100,7 @@ def _estate(path: Path) -> Estate:
     return estate_from_inventory(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _answer(approvals: Approvals, people: dict[str, list[str]], uid: int, line: bytes) -> dict[str, Any]:
+def _answer(approvals: Approvals, people: Path, uid: int, line: bytes) -> dict[str, Any]:
     """Answer one request; every error is a refusal with a code, and nothing of it is a traceback."""
     try:
         request = json.loads(line)
@@ -110,7 +109,9 @@ def _answer(approvals: Approvals, people: dict[str, list[str]], uid: int, line: 
         fields = {key: request.get(key, "") for key in ("digest", "person", "reason", "via")}
         if not all(isinstance(value, str) for value in fields.values()):
             raise Refused("bad_request", "digest, person, reason and via are text")
-        if fields["person"] not in people.get(str(uid), []):
+        # Read for each decision, so that whoever is taken out of the file is out.
+        allowed = json.loads(people.read_text(encoding="utf-8"))
+        if fields["person"] not in allowed.get(str(uid), []):
             raise Refused("not_you", f"the user who asks (uid {uid}) may not decide as {fields['person'] or 'nobody'}")
         stored = approvals.decide(
             fields["digest"], request["decision"], fields["person"], fields["reason"], fields["via"]

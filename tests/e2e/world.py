@@ -19,9 +19,9 @@ from agent.app import App, open_app
 from agent.approvals.client import ask
 from agent.core.event import Event
 from agent.core.lifecycle import Decision
-from agent.demo import approvals_process, configure
 from agent.journal.store import Incident, StoredProposal
-from agent.settings import Settings
+from agent.settings import Settings, load
+from agent.stage import approvals_process, configure, write_people
 from evals.lab.lab import Lab
 
 HERE = Path(__file__).resolve().parents[2]
@@ -72,17 +72,21 @@ class Assistant:
 async def assistant(lab: Lab, directory: Path, pages: Path | None = None) -> AsyncIterator[Assistant]:
     """Open the assistant on a running lab, with an approvals process of its own."""
     directory.mkdir(exist_ok=True)
-    settings = configure(directory, lab, fresh=True)
+    settings = configure(directory, fresh=True)
+    text = settings.file.read_text(encoding="utf-8").replace(str(settings.inventory), str(lab.inventory))
+    settings.file.write_text(text, encoding="utf-8")
+    settings = load(settings.file)
+    write_people(settings, lab)
     if pages is not None:
         text = settings.file.read_text(encoding="utf-8")
         lines = [f"folders = [{json.dumps(str(pages))}]" if x.startswith("folders") else x for x in text.splitlines()]
         settings.file.write_text("\n".join(lines), encoding="utf-8")
-        from agent.settings import load
-
         settings = load(settings.file)
     events: list[Event] = []
-    async with approvals_process(settings, directory), open_app(settings, events.append) as app:
-        yield Assistant(app, lab, settings, events)
+    async with approvals_process(settings) as signing:
+        await signing()
+        async with open_app(settings, events.append) as app:
+            yield Assistant(app, lab, settings, events)
 
 
 class Demo:
