@@ -37,6 +37,7 @@ class App:
 
     async def take_ticket(self, ticket: str) -> Incident:
         """Work on a ticket until it waits for a person or is done; the live incident of a ticket goes on."""
+        await self.context.tickets.get(ticket)  # a ticket that is not there opens no incident
         incident, new = self.context.journal.open_incident(self.context.stamp(), ticket, "", AGENT)
         return await self._drive(incident.id, {"incident": incident.id, "ticket": ticket} if new else None)
 

@@ -99,6 +99,8 @@ class Story:
         with self._keyboard():
             waiting = self.app.context.journal.live_incidents()
             if waiting:
+                # The one that waits for a person first: that is what the person came back for.
+                waiting.sort(key=lambda one: one.state != "awaiting_approval")
                 self.terminal.heading(f"{waiting[0].id} still waits from before")
                 code = await self._to_the_end(waiting[0])
             else:
@@ -107,22 +109,36 @@ class Story:
                 choice = await self._choose()
                 if choice is None:
                     break
-                code = await self._break(choice)
+                code = await (self._question(choice) if isinstance(choice, str) else self._break(choice))
         return code
 
-    async def _choose(self) -> Fault | None:
+    async def _question(self, text: str) -> int:
+        """Answer what a person asked at the prompt, as `countersign ask` would."""
+        incident = await self.app.take_question(text)
+        if incident.state == "awaiting_approval":
+            return await self._to_the_end(incident)
+        self.terminal.quote(incident.id, self._notes(incident)[-1])
+        return DONE
+
+    def _notes(self, incident: Incident) -> list[str]:
+        entries = self.app.context.journal.entries(incident.id)
+        return [json.loads(one.data)["text"] for one in entries if one.event == "note_due"]
+
+    async def _choose(self) -> Fault | str | None:
         self.terminal.heading("What next?")
         names = list(FAULTS)
         for number, name in enumerate(names, 1):
             self.terminal.say(f"  {number}  break something else: {FAULTS[name].summary}")
-        self.terminal.say("  q  stop the lab and end")
+        self.terminal.say("  q  stop the lab and end; anything longer is a question, answered from pages and systems")
         while True:
             answer = await self._line("> ")
             if answer is None or answer in {"q", "quit", "exit"}:
                 return None
             if answer in names or (answer.isdigit() and 1 <= int(answer) <= len(names)):
                 return FAULTS[answer] if answer in names else FAULTS[names[int(answer) - 1]]
-            self.terminal.say(f"Please type a number from 1 to {len(names)}, or q.")
+            if len(answer.split()) > 1:
+                return answer
+            self.terminal.say(f"Please type a number from 1 to {len(names)}, a question of some words, or q.")
 
     async def _break(self, fault: Fault) -> int:
         """Break the estate, file the ticket, and follow it to its end."""
@@ -209,11 +225,7 @@ class Story:
         look = fault or next(iter(FAULTS.values()))
         seen = await asyncio.to_thread(look.oracle, self.lab)
         terminal.heading("Written down")
-        notes = [
-            json.loads(one.data)["text"]
-            for one in self.app.context.journal.entries(incident.id)
-            if one.event == "note_due"
-        ]
+        notes = self._notes(incident)
         if notes:
             terminal.quote(f"the note on {incident.ticket}", notes[-1])
         head, count, broken = self.app.context.journal.verify()

@@ -21,6 +21,7 @@ from agent import settings as rules
 from agent.core.errors import CountersignError
 from agent.terminal import Terminal
 from evals.lab.errors import NoLab
+from evals.lab.faults import solved
 from evals.lab.lab import Lab
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ async def on_stage(
             lab = lab or await _start(directory / "lab", estate, terminal)
             try:
                 write_people(settings, lab)
+                await asyncio.to_thread(seed_desk, settings, lab)
                 await signing()
                 async with open_app(settings, terminal.show, pages) as app:
                     yield lab, settings, app
@@ -132,6 +134,18 @@ def write_people(settings: rules.Settings, lab: Lab) -> None:
     names = {name for service in services for name in (*service.approvers, *service.responders)}
     people = {str(os.getuid()): sorted(names | set(lab.estate.requesters))}
     (settings.public_key.parent / "people.json").write_text(json.dumps(people), encoding="utf-8")
+
+
+def seed_desk(settings: rules.Settings, lab: Lab) -> None:
+    """Give a new desk the solved tickets of the company's earlier months."""
+    if settings.tickets.exists():
+        return
+    file = settings.tickets.with_name("solved.jsonl")
+    file.write_text("".join(json.dumps(one) + "\n" for one in solved(lab.estate)), encoding="utf-8")
+    command = [sys.executable, "-m", "mcp_servers.tickets", "--database", str(settings.tickets), "seed"]
+    done = subprocess.run([*command, "--file", str(file)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CountersignError(f"the desk could not be set up: {done.stderr.strip()}")
 
 
 @asynccontextmanager

@@ -32,8 +32,8 @@ from agent.approvals.client import ask
 from agent.core.errors import CountersignError
 from agent.core.event import Event
 from agent.core.lifecycle import Decision, State
-from agent.demo import approvals_process, configure
 from agent.settings import Settings
+from agent.stage import approvals_process, configure, seed_desk, write_people
 from benchmarks.processes import Memory
 from evals.lab.estate import Role
 from evals.lab.faults import FAULTS, Fault
@@ -209,10 +209,8 @@ async def incidents(directory: Path, runs: int) -> dict[str, Any]:
     say("starting the lab ...")
     lab = await asyncio.to_thread(Lab.start, directory / "lab", on_progress=lambda text: say(f"  {text}"))
     try:
-        home = directory / "home"
-        await asyncio.to_thread(home.mkdir)
         memory = Memory()  # what runs already is the lab
-        async with opened(home, lab) as desk:
+        async with opened(directory, lab) as desk:
             done = [
                 await one_incident(desk, fault, variant, f"{variant + 1}/{runs}")
                 for variant in range(runs)
@@ -230,9 +228,10 @@ async def incidents(directory: Path, runs: int) -> dict[str, Any]:
         "incidents": {name: _of_fault([one for one in done if one.fault == name]) for name in FAULTS},
         "runs": [asdict(one) for one in done],
         "memory_mib": {
-            "at_card": round(memory.at_card_bytes / MIB),
-            "peak": round(memory.peak_bytes / MIB),
-            "processes_at_peak": memory.peak_processes,
+            "at_card": round(sum(memory.at_card.values()) / MIB),
+            "peak": round(sum(memory.peak.values()) / MIB),
+            "parts_at_card": {name: round(held / MIB) for name, held in sorted(memory.at_card.items())},
+            "parts_at_peak": {name: round(held / MIB) for name, held in sorted(memory.peak.items())},
             "measure": "sum of PSS",
         },
     }
@@ -240,11 +239,15 @@ async def incidents(directory: Path, runs: int) -> dict[str, Any]:
 
 @asynccontextmanager
 async def opened(directory: Path, lab: Lab) -> AsyncIterator[Desk]:
-    """Open the assistant on a running lab, with an approvals process of its own."""
-    settings = configure(directory, lab, fresh=True)
+    """Open the assistant on the lab that runs in `directory`, with an approvals process of its own."""
+    settings = configure(directory, fresh=True)
+    write_people(settings, lab)
+    await asyncio.to_thread(seed_desk, settings, lab)
     clock = Clock()
-    async with approvals_process(settings, directory), open_app(settings, clock.hear) as app:
-        yield Desk(app, lab, settings, clock)
+    async with approvals_process(settings) as signing:
+        await signing()
+        async with open_app(settings, clock.hear) as app:
+            yield Desk(app, lab, settings, clock)
 
 
 async def one_incident(desk: Desk, fault: Fault, variant: int, label: str, memory: Memory | None = None) -> Run:
@@ -258,7 +261,7 @@ async def one_incident(desk: Desk, fault: Fault, variant: int, label: str, memor
     run.diagnosis_s = desk.clock.since(started, "diagnosis")
     run.card_s = desk.clock.since(started, "card")
     if memory is not None:
-        memory.at_card_bytes = max(memory.at_card_bytes, await asyncio.to_thread(memory.sample))
+        await asyncio.to_thread(memory.sample_card)
     journal = desk.app.context.journal
     stored = next(iter(journal.proposals(incident.id)), None)
     if stored is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,20 +42,27 @@ class Memory:
     """The memory of this process and all below it, except those that were there before (and what is below them)."""
 
     except_for: frozenset[int] = field(default_factory=lambda: frozenset(descendants(os.getpid())))
-    peak_bytes: int = 0
-    at_card_bytes: int = 0
-    peak_processes: int = 0
+    peak: dict[str, int] = field(default_factory=dict)
+    at_card: dict[str, int] = field(default_factory=dict)
 
-    def sample(self) -> int:
-        """Return the sum now, in bytes."""
+    def sample(self) -> dict[str, int]:
+        """Return the bytes that each part holds now, and keep the largest sum."""
         others = set(self.except_for)
         for process in self.except_for:
             others |= descendants(process)
         ours = (descendants(os.getpid()) | {os.getpid()}) - others
-        total = sum_of(ours)
-        if total > self.peak_bytes:
-            self.peak_bytes, self.peak_processes = total, len(ours)
-        return total
+        held: Counter[str] = Counter()
+        for process in ours:
+            held[part(process)] += memory_bytes(process)
+        if held.total() > sum(self.peak.values()):
+            self.peak = dict(held)
+        return dict(held)
+
+    def sample_card(self) -> None:
+        """Sample while a card is shown, and keep the largest sum of those."""
+        held = self.sample()
+        if sum(held.values()) > sum(self.at_card.values()):
+            self.at_card = held
 
     async def watch(self) -> None:
         """Sample until cancelled."""
@@ -64,6 +71,14 @@ class Memory:
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def sum_of(processes: Iterable[int]) -> int:
-    """Return the proportional set sizes of processes added up, in bytes."""
-    return sum(memory_bytes(process) for process in processes)
+def part(process: int) -> str:
+    """Return which part of the assistant a process is, by its command line."""
+    if process == os.getpid():
+        return "agent"
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:
+        return "ended"
+    if "-m" in words:
+        return words[words.index("-m") + 1]
+    return "ansible" if any("ansible" in word or "warm" in word for word in words) else "other"

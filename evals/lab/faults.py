@@ -173,6 +173,19 @@ def ticket(name: str, estate: Estate, variant: int = 0) -> Ticket:
     )
 
 
+def solved(estate: Estate) -> list[dict[str, object]]:
+    """Return tickets of earlier months that somebody solved: what a ticket system holds before any assistant comes."""
+    names = {role.value: estate.services[role].title for role in Role} | {
+        "alias": estate.services[Role.FRONT].aliases[0]
+    }
+    texts = yaml.safe_load(Path(__file__).with_name("solved.yaml").read_text(encoding="utf-8"))
+    return [
+        {key: value.format(**names) if isinstance(value, str) else value for key, value in text.items()}
+        | {"service": estate.services[Role(text["service"])].name, "requester": estate.requesters[0]}
+        for text in texts
+    ]
+
+
 def _config(lab: Lab) -> Path:
     path = lab.application.config
     if path is None:

@@ -56,6 +56,7 @@ def mark(place: Path) -> None:
 
 
 def owner_lock(place: Path) -> IO[str]:
+    """Take the lock of the one owner of a lab; raises LabBusy while another process has it."""
     handle = (place / _OWNER_LOCK).open("a+", encoding="utf-8")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,6 +74,7 @@ def owner_lock(place: Path) -> IO[str]:
 
 
 def attached_lock(place: Path) -> IO[str]:
+    """Take the shared lock that tells the keeper that somebody uses the lab."""
     handle = lock_path(place).open("a+", encoding="utf-8")
     # The keeper tries for the exclusive lock now and then, and holds it for a moment when it gets it.
     for _ in range(50):
@@ -87,11 +89,13 @@ def attached_lock(place: Path) -> IO[str]:
 
 
 def release(locks: list[IO[str]]) -> None:
+    """Give locks back."""
     while locks:
         locks.pop().close()
 
 
 def write_marker(layout: Layout, base: str, pid: int, idle_seconds: float) -> None:
+    """Write the record of a running lab, from which another process can take it up."""
     record = {
         "started_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "supervisord_pid": pid,
@@ -104,6 +108,7 @@ def write_marker(layout: Layout, base: str, pid: int, idle_seconds: float) -> No
 
 
 def read_marker(place: Path) -> dict[str, Any]:
+    """Read the record of a running lab."""
     record = json.loads((place / MARKER).read_text(encoding="utf-8"))
     if not isinstance(record, dict):
         raise ValueError("not an object")
@@ -154,6 +159,7 @@ def plain_errors(place: Path) -> Iterator[None]:
 
 
 def tail(path: Path) -> str:
+    """Return the end of a log, or nothing where there is none."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")[-4000:]
     except OSError:
@@ -161,5 +167,6 @@ def tail(path: Path) -> str:
 
 
 def last_line(path: Path) -> str:
+    """Return the last line of a log that says something."""
     lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
     return lines[-1] if lines else f"it said nothing in {path}"

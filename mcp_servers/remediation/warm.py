@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -138,7 +139,8 @@ def _serve(connection: socket.socket, home: Path) -> NoReturn:
         except Exception as error:  # the caller needs an answer, whatever broke
             result = PlayResult(status="broken", message=f"Ansible could not be run: {error}"[:MAX_TEXT])
         signal.alarm(0)
-        shutil.rmtree(private, ignore_errors=True)
+        for left in (private, multiprocessing.util.get_temp_dir()):  # newer Ansible keeps a socket in the second
+            shutil.rmtree(left, ignore_errors=True)
         _answer(connection, request, result)
     finally:
         os._exit(0)

@@ -105,11 +105,11 @@ async def test_a_killed_program_is_failed_and_one_stopped_on_purpose_is_stopped(
     running = await settled(supervisor, "steady", "running")
     os.kill(running.pid, signal.SIGKILL)
     assert (await settled(supervisor, "steady", "failed")).exit_code == -1
-    await acall(supervisor / "s.sock", "supervisor.startProcess", "steady", timeout=10)
+    await acall(supervisor / "s.sock", "supervisor.startProcess", "steady", timeout=60)
     await settled(supervisor, "steady", "running")
-    await acall(supervisor / "s.sock", "supervisor.stopProcess", "steady", timeout=10)
+    await acall(supervisor / "s.sock", "supervisor.stopProcess", "steady", timeout=60)
     await settled(supervisor, "steady", "stopped")
-    await acall(supervisor / "s.sock", "supervisor.startProcess", "steady", timeout=10)
+    await acall(supervisor / "s.sock", "supervisor.startProcess", "steady", timeout=60)
 
 
 async def test_a_program_supervisord_does_not_know_cannot_be_checked(supervisor: Path) -> None:
