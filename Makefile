@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 ARGS ?=
 
-.PHONY: help setup demo test check nightly bench pins clean
+.PHONY: help setup demo test check nightly bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,9 +54,6 @@ bench: setup ## measure: make bench ARGS="--help"
 	@$(BIN)/python -m benchmarks.incident $(ARGS)
 
 nightly: check test bench ## everything, with the measurements
-
-pins: setup ## pin the servers' tool definitions after you have reviewed them
-	@$(BIN)/python -m tests.pin $(ARGS)
 
 clean: ## remove the environment; nothing else is touched
 	rm -rf .venv .tools

@@ -81,10 +81,10 @@ def decide(
     terminal = Terminal(as_json)
     stored = _journal(settings).proposal(digest)
     who = person or _me()
-    if decision == "approve" and not yes and not as_json:
+    if decision == "approve" and not yes:
+        if as_json or not sys.stdin.isatty():
+            raise CountersignError("there is nobody to ask; add --yes when you have read the card")
         terminal.console.print(card(stored.proposal, stored.digest, stored.card, str(stored.state)))
-        if not sys.stdin.isatty():
-            raise CountersignError("there is no terminal to ask at; add --yes when you have read the card")
         terminal.console.print(f"Countersign exactly this as {who}? Type `approve`: ", end="")
         if sys.stdin.readline().strip() != "approve":
             terminal.say("Left as it is.")
@@ -257,9 +257,8 @@ def pin_tools(settings: Settings) -> int:
 
 def page_problems(folders: Iterable[Path]) -> list[Any]:
     """Return what is wrong with the pages, held against the pinned tools and actions."""
-    from knowledge.lint import ActionShape, ToolShape, lint
-
     from agent.gateway.pins import pinned, pinned_actions
+    from knowledge.lint import ActionShape, ToolShape, lint
 
     tools = {one["name"]: ToolShape(one["inputSchema"], one["outputSchema"]) for one in pinned()["diagnostics"]}
     actions = {one["id"]: ActionShape(one["params_schema"]) for one in pinned_actions()}

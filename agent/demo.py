@@ -8,7 +8,7 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -72,7 +72,8 @@ async def _stoppable(options: Options, directory: Path, terminal: Terminal) -> i
     try:
         return await task
     except asyncio.CancelledError:
-        terminal.say(f"\nStopped. Nothing runs any more; the records are in {directory}.")
+        left = "The lab was left running" if options.keep else "Nothing runs any more"
+        terminal.say(f"\nStopped. {left}; the records are in {directory}.")
         return 130
 
 
@@ -155,6 +156,8 @@ class Story:
         terminal.say(f"Seen from outside, as a user: {broken.says}.")
         written = fault.ticket(self.lab.estate, options.variant)
         number = await self._file(written.subject, written.body, written.requester, written.service or "")
+        if terminal.as_json:
+            terminal.line({"event": "ticket", "ticket": number, **asdict(written)})
         terminal.quote(f"{number}, from {written.requester}: {written.subject}", written.body)
         terminal.heading("Countersign reads the ticket")
         started = monotonic()
@@ -231,7 +234,8 @@ class Story:
         head, count, broken = self.app.context.journal.verify()
         terminal.say(f"Seen from outside, as a user: {seen.says}.", "" if seen.ok else "red")
         terminal.say(
-            f"Journal: {count} entries, chain {'whole' if broken is None else 'BROKEN'}, head {head[:16]}.", "dim"
+            f"Journal: {count} entries, chain {'whole' if broken is None else 'BROKEN'}, head {count}:{head[:16]}.",
+            "dim",
         )
         good = stored.state is State.VERIFIED and seen.ok and broken is None
         if terminal.as_json:

@@ -143,7 +143,7 @@ def _approvals(settings: Settings) -> Iterator[Finding]:
             "warning",
             "the signing key, the assistant and the remediation server belong to one "
             "operating-system user, so whoever takes over one of them can reach the others",
-            "fine for the demo; in service give each a user of its own (SECURITY.md)",
+            "fine for the demo; this release cannot be split over several users yet (SECURITY.md)",
         )
 
 

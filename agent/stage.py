@@ -89,7 +89,10 @@ def lab_services(lab: Lab) -> list[str]:
 
 
 def configure(directory: Path, fresh: bool) -> rules.Settings:
-    """Write this demo's configuration. A new lab has new keys; what an earlier one recorded is put aside, not lost."""
+    """Write this demo's configuration. A new lab has new keys; what the last one recorded is put aside.
+
+    Only the last: of the demo before that one nothing is kept.
+    """
     assistant = directory / "assistant"
     if fresh and assistant.exists():
         before = directory / "assistant-before"

@@ -184,7 +184,7 @@ class Terminal:
             return
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         for column in ("proposal", "incident", "action", "risk", "state", "decided by", "expires"):
-            table.add_column(column)
+            table.add_column(column, no_wrap=column == "proposal")
         for one in stored:
             proposal = one.proposal
             table.add_row(

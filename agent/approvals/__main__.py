@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +90,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 async def _parent_gone() -> None:
-    """Return when standard input closes: whoever started this process has ended."""
+    """Return when standard input closes: whoever started this process has ended.
+
+    Where it is no pipe (/dev/null under a supervisor) there is no such parent, and only a signal ends the process.
+    """
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
+        await asyncio.Event().wait()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while await reader.read(1024):

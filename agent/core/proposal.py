@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 
 from agent.core.errors import Refused
 
-DOMAIN = "countersign.proposal"
+MOST_LEVELS, MOST_BYTES = 12, 64 * 1024
 AGENT = "countersign"
 """The assistant's own identity: it may author a proposal and can never approve one."""
 
@@ -76,9 +76,12 @@ def canonical_bytes(value: object) -> bytes:
     """
     _allow_only_contract_values(value, 0)
     try:
-        return bytes(rfc8785.dumps(value))  # type: ignore[arg-type]
+        canonical = bytes(rfc8785.dumps(value))  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise Refused("not_canonical", f"this cannot be put into canonical form: {error}") from error
+    if len(canonical) > MOST_BYTES:
+        raise Refused("not_canonical", f"a proposal is at most {MOST_BYTES} bytes long")
+    return canonical
 
 
 def digest(value: object) -> str:
@@ -87,8 +90,8 @@ def digest(value: object) -> str:
 
 
 def _allow_only_contract_values(value: object, depth: int) -> None:
-    if depth > 16:
-        raise Refused("not_canonical", "a proposal is at most sixteen levels deep")
+    if depth > MOST_LEVELS:
+        raise Refused("not_canonical", f"a proposal is at most {MOST_LEVELS} levels deep")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -16,6 +16,7 @@ import yaml
 
 from evals.lab.errors import LabError
 from evals.lab.estate import Estate, Role
+from evals.lab.front import Answer
 from evals.lab.lab import Lab
 
 HEALTHY = "healthy"
@@ -40,13 +41,19 @@ class Ticket:
     service: str | None
 
 
+def _answered(answer: Answer) -> str:
+    """Say what came back, the status first and once."""
+    status, body = str(answer.status or "no answer"), answer.body[:200].strip()
+    return body if body.startswith(status) else f"{status} {body}".strip()
+
+
 def permits_usable(lab: Lab) -> Oracle:
     """Do what users do, through the front: hand in an application, read it again, look at the list."""
     submitted = lab.request("POST", "/permits", {"kind": "fence", "parcel": "12-0440"})
     if submitted.status != 201:
         return Oracle(
             False,
-            f"an application cannot be handed in: {submitted.status or 'no answer'} {submitted.body[:200]}".strip(),
+            f"an application cannot be handed in: {_answered(submitted)}",
         )
     try:
         permit = json.loads(submitted.body)

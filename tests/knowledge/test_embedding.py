@@ -96,7 +96,7 @@ def test_a_megabyte_of_text_is_cut_and_embedded(minilm: Embedder) -> None:
 def test_a_damaged_graph_in_the_cache_is_built_again(minilm: Embedder, model_cache: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     shutil.copytree(model_cache, cache, ignore=shutil.ignore_patterns(".build-*"))
-    graph = next(cache.glob("*.onnx"))
+    graph = next(cache.glob("*/*.data"))
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 0xFF
     graph.write_bytes(content)
