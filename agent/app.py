@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.core.display import one_line
+from agent.core.display import inert, one_line, redact
 from agent.core.errors import CountersignError
 from agent.core.event import Event
+from agent.core.lifecycle import GOES_ON
+from agent.core.lifecycle import State as Standing
 from agent.core.proposal import AGENT
+from agent.inventory import load_estate
+from agent.journal.store import LIVE
 from agent.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +30,9 @@ if TYPE_CHECKING:
     from agent.nodes.context import State
     from agent.nodes.investigation import Investigation
 
+UNKNOWN = "unknown"
+MOST_KEPT = 20_000
+"""Characters of a question that the journal keeps."""
 RECURSION_LIMIT = 40
 """Steps of the graph for one incident; the path has eleven stations, and LangGraph's own default is 10,007."""
 LOCK_POLLS = 600
@@ -38,28 +48,41 @@ class App:
     async def take_ticket(self, ticket: str) -> Incident:
         """Work on a ticket until it waits for a person or is done; the live incident of a ticket goes on."""
         await self.context.tickets.get(ticket)  # a ticket that is not there opens no incident
+        await self.settle()
         incident, new = self.context.journal.open_incident(self.context.stamp(), ticket, "", AGENT)
         return await self._drive(incident.id, {"incident": incident.id, "ticket": ticket} if new else None)
 
     async def take_question(self, text: str, service: str = "", requester: str = "") -> Incident:
         """Work on a question that has no ticket: its first line is the subject."""
         subject, _, body = text.strip().partition("\n")
-        incident, _ = self.context.journal.open_incident(self.context.stamp(), "", one_line(subject, 120), AGENT)
-        return await self._drive(
-            incident.id,
-            {
-                "incident": incident.id,
-                "ticket": "",
-                "subject": subject,
-                "body": body,
-                "service": service,
-                "requester": requester,
-            },
-        )
+        question = {"subject": one_line(redact(subject), 120), "body": redact(inert(body, MOST_KEPT))}
+        question |= {"service": one_line(service, 80), "requester": one_line(requester, 120)}
+        at = self.context.stamp()
+        incident, _ = self.context.journal.open_incident(at, "", question["subject"], AGENT, question)
+        return await self._drive(incident.id, _asked(incident.id, question))
 
     async def resume(self, incident: str) -> Incident:
         """Go on where an incident stands, after a decision or after a crash. Ringing twice does nothing twice."""
+        known = self.context.journal.incident(incident)
+        if known.state == UNKNOWN:
+            await self._ask_again(incident)
         return await self._drive(incident, None)
+
+    def unfinished(self) -> list[Incident]:
+        """Return the incidents that something is still to be done about, the unknown outcomes among them."""
+        return [one for one in self.context.journal.incidents() if one.state in {*LIVE, UNKNOWN}]
+
+    async def settle(self) -> None:
+        """Bring to their end the incidents whose proposal ended without anybody driving them: expired or rejected.
+
+        What was approved is not among them: it runs when somebody resumes it, never as a by-product.
+        """
+        journal = self.context.journal
+        journal.expire(self.context.stamp())
+        for incident in journal.live_incidents():
+            current = journal.current(incident.id)
+            if incident.state == "awaiting_approval" and current is not None and current.state not in GOES_ON:
+                await self._drive(incident.id, None)
 
     async def write_notes(self) -> list[str]:
         """Write the notes that are due; return what could not be written."""
@@ -77,32 +100,63 @@ class App:
     async def _run(self, incident: str, start: State | None) -> None:
         from langgraph.types import Command
 
-        config: Any = {"configurable": {"thread_id": incident}, "recursion_limit": RECURSION_LIMIT}
-        given: Any = start
-        if start is None:
-            snapshot = await self.graph.aget_state(config)
-            if not snapshot.values:
-                given = await self._again(incident, config)
-            elif not snapshot.next:
-                return
-            elif snapshot.interrupts:
-                given = Command(resume={one.id: True for one in snapshot.interrupts})
+        config = _config(incident)
+        snapshot = await self.graph.aget_state(config)
+        given: Any
+        if not snapshot.values:
+            given = start or await self._again(incident, config)
+        elif not snapshot.next:
+            return
+        else:
+            # Another process may have begun this incident before us: then there is a memory, and it goes on from there.
+            given = Command(resume={one.id: True for one in snapshot.interrupts}) if snapshot.interrupts else None
         await self.graph.ainvoke(given, config, context=self.context, durability="sync")
 
     async def _again(self, incident: str, config: Any) -> State | None:
-        """Put back what the journal knows when working memory is gone, or start again from the ticket."""
-        from agent.nodes.recover import live_proposal, recovered
+        """Put back what the journal knows when working memory is gone, or start again from ticket or question."""
+        from agent.nodes.recover import recovered
 
-        known = self.context.journal.incident(incident)
-        stored = live_proposal(self.context.journal, incident)
-        if stored is not None:
-            await self.graph.aupdate_state(config, recovered(known, stored), as_node="suggest")
+        journal = self.context.journal
+        known, current = journal.incident(incident), journal.current(incident)
+        if current is not None and current.state in GOES_ON:
+            await self.graph.aupdate_state(config, recovered(known, current), as_node="suggest")
             return None
-        if not known.ticket:
+        if known.ticket:
+            return {"incident": incident, "ticket": known.ticket}
+        opened = next(one for one in journal.entries(incident) if one.event == "incident_opened")
+        return _asked(incident, json.loads(opened.data))
+
+    async def _ask_again(self, incident: str) -> None:
+        """Find out what became of an operation whose outcome was not known; it is never run again for that."""
+        journal = self.context.journal
+        current = journal.current(incident)
+        assert current is not None
+        answer = await self.context.acting.operation(current.digest)
+        to = {"finished": Standing.EXECUTED, "failed": Standing.FAILED}.get(str(answer["state"]))
+        if to is None:
             raise CountersignError(
-                f"the working memory of {incident} is gone and it has no ticket to read again; please ask once more"
+                f"it is still not known whether {current.proposal.action} on {current.proposal.target} ran; the "
+                f"remediation server says: {one_line(str(answer.get('reason') or answer['state']), 200)}. "
+                "Please look at the target yourself"
             )
-        return {"incident": incident, "ticket": known.ticket}
+        outcome = {key: answer[key] for key in ("before", "after", "started_at", "finished_at") if answer.get(key)}
+        journal.finish(self.context.stamp(), current.digest, to, AGENT, outcome)
+        await self.graph.aupdate_state(_config(incident), {"digest": current.digest}, as_node="suggest")
+
+
+def _config(incident: str) -> Any:
+    return {"configurable": {"thread_id": incident}, "recursion_limit": RECURSION_LIMIT}
+
+
+def _asked(incident: str, question: Mapping[str, str]) -> State:
+    return {
+        "incident": incident,
+        "ticket": "",
+        "subject": question["subject"],
+        "body": question["body"],
+        "service": question["service"],
+        "requester": question["requester"],
+    }
 
 
 @asynccontextmanager
@@ -137,9 +191,8 @@ async def open_app(
         stack.callback(knowledge.close)
         journal = parts["Journal"](settings.journal)
         stack.callback(journal.close)
-        saver = await stack.enter_async_context(
-            parts["AsyncSqliteSaver"].from_conn_string(str(settings.state / "checkpoints.db"))
-        )
+        memory = _usable_memory(settings.state / "checkpoints.db", emit)
+        saver = await stack.enter_async_context(parts["AsyncSqliteSaver"].from_conn_string(str(memory)))
         for name, task in starting.items():
             try:
                 await task
@@ -160,20 +213,6 @@ async def open_app(
             verify_seconds=float(settings.verify_seconds),
         )
         yield App(settings, graph(saver), context)
-
-
-def load_estate(path: Path) -> Any:
-    """Read the inventory. Raises CountersignError when it cannot be used."""
-    import yaml
-
-    from agent.core.estate import estate_from_inventory
-
-    try:
-        return estate_from_inventory(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise CountersignError(f"the inventory {path} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise CountersignError(f"the inventory {path} is not valid YAML: {error}") from error
 
 
 def open_pages(settings: Settings, emit: Callable[[Event], None]) -> Any:
@@ -208,6 +247,20 @@ def _import_heavy() -> tuple[Any, dict[str, Any]]:
         "Investigation": Investigation,
         "RunbookReasoner": RunbookReasoner,
     }
+
+
+def _usable_memory(path: Path, emit: Callable[[Event], None]) -> Path:
+    """Return where working memory stands; a file that is no database any more is put aside: losing it costs time."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as raw:
+            raw.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        aside = path.with_suffix(f".unusable-{secrets.token_hex(3)}")
+        path.rename(aside)
+        emit(
+            Event("warning", {"says": f"working memory could not be read ({error}) and was put aside as {aside.name}"})
+        )
+    return path
 
 
 async def _settle(tasks: list[asyncio.Task[Any]]) -> None:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 it did not come out well, 2 wrong arguments or configurati
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -41,11 +42,22 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
             sys.exit(2)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            click.echo(f"countersign: {error.strerror or error}{where}; nothing was changed by this command", err=True)
+            click.echo(f"countersign: {error.strerror or error}{where}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("\nStopped.", err=True)
+            click.echo("\nStopped. `countersign resume` goes on with what was begun.", err=True)
             sys.exit(130)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if os.environ.get("COUNTERSIGN_DEBUG"):
+                raise
+            click.echo(
+                f"countersign: something went wrong that nobody foresaw ({type(error).__name__}: {error}). "
+                "What was begun stands in the journal. COUNTERSIGN_DEBUG=1 shows where; please report it",
+                err=True,
+            )
+            sys.exit(2)
 
     return run
 
@@ -104,10 +116,13 @@ def demo(
 @click.argument("text", nargs=-1)
 @click.option("--ticket", metavar="ID", help="Work on this ticket instead of a text.")
 @click.option("--service", default="", metavar="NAME", help="The service it is about, where the text does not name it.")
+@click.option("--as", "person", metavar="NAME", help="Who asks, by the name in the inventory. Default: your login.")
 @config
 @as_json
 @plainly
-def ask(text: tuple[str, ...], ticket: str | None, service: str, config: Path | None, as_json: bool) -> None:
+def ask(
+    text: tuple[str, ...], ticket: str | None, service: str, person: str | None, config: Path | None, as_json: bool
+) -> None:
     """Ask about a problem: diagnoses with read-only checks and proposes a fix, which then waits for approval.
 
     TEXT may be `-` to read standard input. Exit code 3 when a proposal waits.
@@ -119,7 +134,19 @@ def ask(text: tuple[str, ...], ticket: str | None, service: str, config: Path | 
         words = sys.stdin.buffer.read(MOST_READ_BYTES).decode("utf-8", errors="replace")
     if bool(words.strip()) == bool(ticket):
         raise click.UsageError('say what is wrong (`countersign ask "the portal answers 502"`) or name a --ticket')
-    sys.exit(run(settings(config), words, ticket, service, as_json))
+    sys.exit(run(settings(config), words, ticket, service, person, as_json))
+
+
+@main.command()
+@click.argument("incident", required=False)
+@config
+@as_json
+@plainly
+def resume(incident: str | None, config: Path | None, as_json: bool) -> None:
+    """Go on with what was begun and broken off: INCIDENT, or everything that is not at its end."""
+    from agent.commands import resume as run
+
+    sys.exit(run(settings(config), incident, as_json))
 
 
 @main.group()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from agent.journal.store import Journal
 
 DONE, NOT_WELL, WAITS = 0, 1, 3
+BEGUN = {State.APPROVED, State.EXECUTING, State.EXECUTED}
 
 
-def ask(settings: Settings, text: str, ticket: str | None, service: str, as_json: bool) -> int:
+def ask(settings: Settings, text: str, ticket: str | None, service: str, person: str | None, as_json: bool) -> int:
     """Work on a question or a ticket; stop at the card when a proposal waits."""
     terminal = Terminal(as_json)
 
@@ -31,9 +33,9 @@ def ask(settings: Settings, text: str, ticket: str | None, service: str, as_json
         from agent.app import open_app
 
         async with open_app(settings, terminal.show) as app:
-            incident = await (app.take_ticket(ticket) if ticket else app.take_question(text, service, _me()))
+            incident = await (app.take_ticket(ticket) if ticket else app.take_question(text, service, person or _me()))
             journal = app.context.journal
-            stored = next(iter(journal.proposals(incident.id)), None)
+            stored = journal.current(incident.id)
             if not ticket and stored is None:
                 notes = [
                     json.loads(one.data)["text"] for one in journal.entries(incident.id) if one.event == "note_due"
@@ -93,7 +95,10 @@ def decide(
     async def run() -> int:
         from agent.app import open_app
 
-        await send(settings.socket, stored.digest, decision, who, reason, "cli")
+        if decision == "approve" and stored.state in BEGUN:
+            terminal.say(f"It was approved by {stored.approver} before; going on with it.")
+        else:
+            await send(settings.socket, stored.digest, decision, who, reason, "cli")
         async with open_app(settings, terminal.show) as app:
             await app.resume(stored.incident)
             after = app.context.journal.proposal(stored.digest)
@@ -101,6 +106,33 @@ def decide(
             terminal.line(shown(after))
         terminal.ended(str(after.state)) if not as_json else None
         return DONE if after.state in {State.VERIFIED, State.REJECTED} else NOT_WELL
+
+    return asyncio.run(run())
+
+
+def resume(settings: Settings, incident: str | None, as_json: bool) -> int:
+    """Go on with what was begun and broken off: one incident, or all that are not at their end."""
+    terminal = Terminal(as_json)
+
+    async def run() -> int:
+        from agent.app import open_app
+
+        code = DONE
+        async with open_app(settings, terminal.show) as app:
+            await app.settle()
+            wanted = [app.context.journal.incident(incident)] if incident else app.unfinished()
+            if not wanted:
+                terminal.say("Nothing was broken off.")
+            for one in wanted:
+                try:
+                    after = await app.resume(one.id)
+                except CountersignError as error:
+                    terminal.say(f"{one.id}: {error}", "red")
+                    code = NOT_WELL
+                    continue
+                terminal.say(f"{one.id}: {after.state.replace('_', ' ')}")
+                code = max(code, WAITS if after.state == "awaiting_approval" else DONE)
+        return code
 
     return asyncio.run(run())
 
@@ -119,6 +151,7 @@ def verify_journal(settings: Settings, anchor: str | None, as_json: bool) -> int
             why = f"the anchor names entry {number}, and the journal " + (
                 "ends before it: its tail is missing" if int(number) > count else "has another one there"
             )
+    why = why or "; ".join(journal.disagreements())
     if as_json:
         terminal.line({"ok": not why, "entries": count, "head": f"{count}:{head}", "why": why})
     elif why:
@@ -274,7 +307,10 @@ def _journal(settings: Settings) -> Journal:
 
 
 def _me() -> str:
-    return getpass.getuser()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without an account, as in many containers
+        return f"uid-{os.getuid()}"
 
 
 def _now() -> str:

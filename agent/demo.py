@@ -103,6 +103,8 @@ class Story:
                 # The one that waits for a person first: that is what the person came back for.
                 waiting.sort(key=lambda one: one.state != "awaiting_approval")
                 self.terminal.heading(f"{waiting[0].id} still waits from before")
+                if self.options.fault:
+                    self.terminal.say(f"That comes first; {self.options.fault} is not broken in this run.")
                 code = await self._to_the_end(waiting[0])
             else:
                 code = await self._break(FAULTS[self.options.fault or next(iter(FAULTS))])
@@ -115,7 +117,7 @@ class Story:
 
     async def _question(self, text: str) -> int:
         """Answer what a person asked at the prompt, as `countersign ask` would."""
-        incident = await self.app.take_question(text)
+        incident = await self.app.take_question(text, requester=self.lab.estate.requesters[0])
         if incident.state == "awaiting_approval":
             return await self._to_the_end(incident)
         self.terminal.quote(incident.id, self._notes(incident)[-1])
@@ -200,10 +202,10 @@ class Story:
     async def _to_the_end(self, incident: Incident, fault: Fault | None = None) -> int:
         """Follow an incident through the decision to its outcome."""
         journal, terminal = self.app.context.journal, self.terminal
-        stored = next(iter(journal.proposals(incident.id)), None)
+        stored = journal.current(incident.id)
         if stored is None:
             incident = await self.app.resume(incident.id)
-            stored = next(iter(journal.proposals(incident.id)), None)
+            stored = journal.current(incident.id)
         elif incident.state == "awaiting_approval" and fault is None:
             terminal.show(
                 Event("card", {"digest": stored.digest, "proposal": stored.proposal.to_json(), "beside": stored.card})

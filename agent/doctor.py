@@ -82,7 +82,7 @@ def _pages(settings: Settings) -> Iterator[Finding]:
 
 
 def _estate(settings: Settings) -> Iterator[Finding]:
-    from agent.app import load_estate
+    from agent.inventory import load_estate
 
     try:
         estate = load_estate(settings.inventory)

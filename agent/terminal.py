@@ -6,10 +6,11 @@ Everything that others wrote arrives here inert and is added as plain text, neve
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -41,12 +42,42 @@ ENDS = {
 }
 
 
+class _Patient:
+    """Standard output whose reader may leave (`| head`): what watches the work must not stop it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except BrokenPipeError:
+            self._nobody_reads()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except BrokenPipeError:
+            self._nobody_reads()
+
+    def _nobody_reads(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._file.fileno())
+        os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class Terminal:
     """Shows events as they come: as text for a person, or as JSON lines for a program."""
 
     def __init__(self, as_json: bool = False, file: TextIO | None = None) -> None:
         self.as_json = as_json
-        self.console = Console(file=file or sys.stdout, highlight=False, soft_wrap=False, emoji=False)
+        self.console = Console(
+            file=cast(TextIO, _Patient(file or sys.stdout)), highlight=False, soft_wrap=False, emoji=False
+        )
 
     def show(self, event: Event) -> None:
         """Show one event of the path."""
@@ -224,9 +255,10 @@ def until(expires_at: str) -> str:
 
 def card(proposal: Proposal, digest: str, beside: Mapping[str, Any], state: str = "") -> Panel:
     """Draw the card. What will run comes from the frozen proposal alone; prose and evidence stand apart, below."""
-    parts: list[Any] = [_exact(proposal, digest)]
+    parts: list[Any] = [_exact(proposal, digest), Text("")]
     if beside.get("diff"):
-        parts += [Text(""), _diff(str(beside["diff"])), Text("")]
+        shown = Text("the rehearsed change, as the remediation server showed it", style=DIM)
+        parts += [Rule(shown, align="left", style=DIM), _diff(str(beside["diff"])), Text("")]
     parts += [Rule(Text("why, in the assistant's words", style=DIM), align="left", style=DIM), _why(beside)]
     title = f"Proposed fix for {proposal.incident}" + (f": {state}" if state else "")
     return Panel(

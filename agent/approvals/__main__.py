@@ -16,14 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-
 from agent.approvals.decide import Approvals
 from agent.approvals.grant import load_key, make_key
 from agent.approvals.peer import user_id
+from agent.core.display import one_line
 from agent.core.errors import CountersignError, Refused
-from agent.core.estate import Estate, estate_from_inventory
 from agent.core.lifecycle import Decision
+from agent.inventory import load_estate
 from agent.journal.store import Journal
 
 LINE_LIMIT = 64 * 1024
@@ -62,7 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         Journal(arguments.journal),
         load_key(arguments.key),
         arguments.audience,
-        lambda: _estate(arguments.inventory),
+        lambda: load_estate(arguments.inventory),
         lambda: datetime.now(UTC),
     )
 
@@ -103,10 +102,6 @@ async def _parent_gone() -> None:
         pass
 
 
-def _estate(path: Path) -> Estate:
-    return estate_from_inventory(yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
 def _answer(approvals: Approvals, people: Path, uid: int, line: bytes) -> dict[str, Any]:
     """Answer one request; every error is a refusal with a code, and nothing of it is a traceback."""
     try:
@@ -118,6 +113,8 @@ def _answer(approvals: Approvals, people: Path, uid: int, line: bytes) -> dict[s
             raise Refused("bad_request", "digest, person, reason and via are text")
         # Read for each decision, so that whoever is taken out of the file is out.
         allowed = json.loads(people.read_text(encoding="utf-8"))
+        if not isinstance(allowed, dict):
+            raise CountersignError(f"{people} does not say which people each user may decide as")
         if fields["person"] not in allowed.get(str(uid), []):
             raise Refused("not_you", f"the user who asks (uid {uid}) may not decide as {fields['person'] or 'nobody'}")
         stored = approvals.decide(
@@ -125,9 +122,8 @@ def _answer(approvals: Approvals, people: Path, uid: int, line: bytes) -> dict[s
         )
     except Refused as refusal:
         return {"ok": False, "code": refusal.code, "reason": str(refusal)}
-    except (CountersignError, OSError, ValueError) as error:
-        # Whatever fails on the way to a decision, the answer is no.
-        return {"ok": False, "code": "failed", "reason": str(error)}
+    except Exception as error:  # whatever fails on the way to a decision, the answer is no, and says why
+        return {"ok": False, "code": "failed", "reason": one_line(f"{error or type(error).__name__}", 300)}
     return {"ok": True, "digest": stored.digest, "state": stored.state, "approver": stored.approver}
 
 

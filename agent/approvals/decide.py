@@ -38,6 +38,8 @@ class Approvals:
         at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         stored = self._journal.proposal(digest)
         proposal = stored.proposal
+        if not self._journal.card_is_whole(stored):
+            raise Refused("altered", "the card is not the one that was put up with this proposal; ask for a new one")
         target = self._estate().services.get(proposal.target)
         if target is None:
             raise Refused("wrong_target", f"{proposal.target} is not in the inventory any more")
@@ -45,7 +47,7 @@ class Approvals:
         match decision:
             case "approve":
                 may_approve(proposal, person, target)
-                expires = datetime.strptime(stored.expires_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+                expires = datetime.strptime(proposal.expires_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
                 grant = sign_grant(
                     self._key, stored.digest, person, self._audience, now, min(expires, now + GRANT_LIFE)
                 )

@@ -74,6 +74,11 @@ class Observation:
         )
 
 
+def _tells_nothing(value: object) -> bool:
+    """True for what is absent or zero; False is an answer, although Python holds it equal to 0."""
+    return value is None or value == "" or (value == 0 and value is not False)
+
+
 def summary(observation: Observation) -> str:
     """Say in one line what an observation showed, whatever the tool: its telling fields, in its own words."""
     if observation.result is None:
@@ -96,10 +101,12 @@ def summary(observation: Observation) -> str:
     }
     parts = []
     for name, value in observation.result.items():
-        if name in skip or value in ("", 0, None) or isinstance(value, list):
+        if name in skip or _tells_nothing(value) or isinstance(value, list):
             continue
         if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items() if item not in ("", 0) and key != "query")
+            value = ", ".join(
+                f"{key} {item}" for key, item in value.items() if not _tells_nothing(item) and key != "query"
+            )
             if not value:
                 continue
         parts.append(f"{name} {str(value).lower() if isinstance(value, bool) else value}")

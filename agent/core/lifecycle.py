@@ -39,7 +39,8 @@ STEPS: dict[State, frozenset[State]] = {
 }
 """From each state, where it may go. States that are missing here are final."""
 
-FINAL = frozenset(State) - STEPS.keys()
+GOES_ON = frozenset({State.AWAITING, State.APPROVED, State.EXECUTING, State.EXECUTED})
+"""Where something still has to happen without anybody asking anew."""
 
 
 def step(current: State, to: State) -> State:

@@ -12,7 +12,7 @@ from typing import Any
 from agent.core.display import one_line, redact
 from agent.core.evidence import Observation, summary
 from agent.core.proposal import Proposal
-from agent.core.verdict import Cause, Diagnosis, Outcome, Truth
+from agent.core.verdict import Diagnosis, Outcome, Truth
 
 MARK = "Countersign"
 
@@ -189,8 +189,3 @@ def _not_known(facts: Facts) -> list[str]:
     failed = [f"{one.check.tool} {one.check.service}: {one.error}" for one in facts.observations if not one.made]
     missing: Sequence[str] = list(dict.fromkeys([*facts.missing, *facts.diagnosis.missing, *failed]))
     return ["Not known:", *(f"- {one_line(what, 300)}" for what in missing[:10]), ""] if missing else []
-
-
-def cause_in_words(cause: Cause) -> str:
-    """Say a cause with how sure the assistant is."""
-    return f"{cause.says} ({cause.standing})"

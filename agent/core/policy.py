@@ -16,7 +16,7 @@ def may_approve(proposal: Proposal, approver: str, target: Service) -> None:
     | medium | an approver of the service who is neither requester nor author |
     | high   | as medium, and by passkey, which this release does not have    |
     """
-    if not approver or approver.casefold() == AGENT:
+    if not approver or _same(approver, AGENT):
         raise Refused("not_a_person", "only a person can approve; the assistant's own identity never can")
     if target.name != proposal.target:
         raise Refused("wrong_target", f"the proposal is about {proposal.target}, not {target.name}")
@@ -27,12 +27,16 @@ def may_approve(proposal: Proposal, approver: str, target: Service) -> None:
         case "medium":
             if approver not in target.approvers:
                 raise Refused("not_entitled", f"{approver} is not an approver of {target.name}")
-            if approver == proposal.requester:
+            if _same(approver, proposal.requester):
                 raise Refused("four_eyes", f"{approver} reported this ticket; someone else has to approve the fix")
-            if approver == proposal.author:
+            if _same(approver, proposal.author):
                 raise Refused("four_eyes", f"{approver} wrote this proposal; someone else has to approve it")
         case "high":
             raise Refused("needs_passkey", "a high-risk fix needs a passkey, which this release cannot check yet")
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
 
 
 def who_may(proposal: Proposal, target: Service) -> tuple[str, ...]:

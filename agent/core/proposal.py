@@ -19,7 +19,6 @@ AGENT = "countersign"
 
 Risk = Literal["low", "medium", "high"]
 Scalar = StrictBool | StrictInt | StrictStr
-Json = Scalar | list["Json"] | dict[str, "Json"]
 
 
 class _Frozen(BaseModel):

@@ -94,10 +94,6 @@ class Acting:
     def __init__(self, remediation: Server) -> None:
         self._remediation = remediation
 
-    async def actions(self) -> dict[str, Any]:
-        """Return the catalogue with its digest."""
-        return await self._remediation.call("list_actions", {}, LOOK_SECONDS)
-
     async def rehearse(self, action: str, target: str, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the action would change, changing nothing."""
         return await self._remediation.call(

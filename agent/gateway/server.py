@@ -95,7 +95,8 @@ class Server:
                 ),
             )
         finally:
-            self._client = None
+            if self._task is asyncio.current_task():
+                self._client = None
             if log:
                 log.close()
 
@@ -120,7 +121,8 @@ class Server:
                 raise ToolTimedOut(f"{tool} gave no answer within {seconds:.0f} s")
             result = call.result()
         except MCPError as error:
-            await self.close()
+            if self._task is task:  # a sibling may have started the server again in the meantime
+                await self.close()
             raise ServerGone(
                 f"the {self.spec.name} server broke off during {tool} ({one_line(str(error), 160)}){self._where()}"
             ) from error

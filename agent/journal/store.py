@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, fun
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from agent.core.errors import CountersignError, Refused
-from agent.core.lifecycle import State, step
+from agent.core.lifecycle import GOES_ON, State, step
 from agent.core.proposal import Proposal, canonical_bytes, digest
 from agent.journal.chain import GENESIS, Broken, Entry, link, verify
 from agent.journal.schema import incidents, journal, metadata, proposals
@@ -106,8 +107,13 @@ class Journal:
         with self._write() as connection:
             _append(connection, at, actor, incident, what, data)
 
-    def open_incident(self, at: str, ticket: str, subject: str, actor: str) -> tuple[Incident, bool]:
-        """Store a new incident and return it with True; a ticket that has a live one gets that one, with False."""
+    def open_incident(
+        self, at: str, ticket: str, subject: str, actor: str, question: Mapping[str, str] | None = None
+    ) -> tuple[Incident, bool]:
+        """Store a new incident and return it with True; a ticket that has a live one gets that one, with False.
+
+        A question that has no ticket is kept with it, inert and redacted, so that work on it can begin again.
+        """
         with self._write() as connection:
             if ticket:
                 row = connection.execute(
@@ -118,7 +124,7 @@ class Journal:
             number = connection.execute(select(func.count()).select_from(incidents)).scalar_one() + 1
             incident = Incident(f"INC-{number:04d}", ticket, subject, "", "", "open", at, at)
             connection.execute(insert(incidents).values(**vars(incident)))
-            _append(connection, at, actor, incident.id, "incident_opened", {"ticket": ticket})
+            _append(connection, at, actor, incident.id, "incident_opened", {"ticket": ticket, **(question or {})})
         return incident, True
 
     def live_incidents(self) -> list[Incident]:
@@ -183,7 +189,13 @@ class Journal:
                 proposal.author,
                 proposal.incident,
                 "proposed",
-                {"digest": name, "action": proposal.action, "target": proposal.target, "risk": proposal.risk},
+                {
+                    "digest": name,
+                    "action": proposal.action,
+                    "target": proposal.target,
+                    "risk": proposal.risk,
+                    "card": _fingerprint(_json(card)),
+                },
             )
         return name
 
@@ -280,6 +292,38 @@ class Journal:
         with self._read() as connection:
             return [_stored(row._mapping) for row in connection.execute(query)]
 
+    def current(self, incident: str) -> StoredProposal | None:
+        """Return the proposal that an incident is about: the live one, else the one that moved last."""
+        order = {json.loads(one.data).get("digest"): one.seq for one in self.entries(incident)}
+        found = self.proposals(incident)
+        return max(found, key=lambda one: (one.state in GOES_ON, order.get(one.digest, 0)), default=None)
+
+    def card_is_whole(self, stored: StoredProposal) -> bool:
+        """True when the card beside a proposal is the one that the journal says was put up with it."""
+        proposed = [json.loads(one.data) for one in self.entries(stored.incident) if one.event == "proposed"]
+        return any(
+            one["digest"] == stored.digest and one["card"] == _fingerprint(_json(stored.card)) for one in proposed
+        )
+
+    def disagreements(self) -> list[str]:
+        """Return where a proposal's row says something else than the journal: its state, who decided, its card."""
+        told: dict[str, tuple[str, str]] = {}
+        for one in self.entries():
+            digest_of = json.loads(one.data).get("digest")
+            if digest_of and one.event in {"proposed", *State}:
+                by = one.actor.removeprefix("person:") if one.actor.startswith("person:") else ""
+                state = State.AWAITING if one.event == "proposed" else one.event
+                told[digest_of] = (str(state), by or told.get(digest_of, ("", ""))[1])
+        wrong = []
+        for stored in self.proposals():
+            state, approver = told.get(stored.digest, ("", ""))
+            if (stored.state, stored.approver) != (state, approver) or not self.card_is_whole(stored):
+                wrong.append(
+                    f"proposal {stored.digest[7:19]} stands as {stored.state} by {stored.approver or 'nobody'}, "
+                    f"and the journal says {state or 'nothing'} by {approver or 'nobody'}"
+                )
+        return wrong
+
     def entries(self, incident: str | None = None) -> list[Entry]:
         """Return the journal in order, of one incident where asked."""
         query = select(journal).order_by(journal.c.seq)
@@ -359,6 +403,10 @@ def _stored(row: RowMapping) -> StoredProposal:
     )
 
 
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
@@ -372,6 +420,6 @@ def _plainly(path: Path) -> Iterator[None]:
         raise Refused("conflict", f"the journal refused this step: {error.orig}") from error
     except (OperationalError, DatabaseError) as error:
         raise CountersignError(
-            f"the journal {path} cannot be written or read ({error.orig}); nothing was changed. "
-            "Check free space and permissions there, then run the same command again."
+            f"the journal {path} cannot be written or read ({error.orig}), so this step is not written down. "
+            "Make room or mend its permissions; then `countersign resume` goes on with what was begun"
         ) from error

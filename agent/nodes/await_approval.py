@@ -20,5 +20,5 @@ async def await_approval(state: State, runtime: Runtime[Context]) -> State:
 
 
 def may_execute(state: State, context: Context) -> bool:
-    """True when the journal says approved, or that execution had begun before a crash."""
-    return context.journal.proposal(state["digest"]).state in {Standing.APPROVED, Standing.EXECUTING}
+    """True when the journal says approved, or that execution had begun or ended before a crash."""
+    return context.journal.proposal(state["digest"]).state in {Standing.APPROVED, Standing.EXECUTING, Standing.EXECUTED}

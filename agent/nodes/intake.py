@@ -16,7 +16,15 @@ async def intake(state: State, runtime: Runtime[Investigation]) -> State:
     """Return the ticket's text, inert, and the service it is about: the ticket's own field first, then its words."""
     context = runtime.context
     context.say("step", name="intake", says="reading the ticket")
-    update: State = {"missing": [], "observations": [], "sources": [], "similar": [], "rounds": 0, "digest": ""}
+    update: State = {
+        "missing": [],
+        "observations": [],
+        "sources": [],
+        "similar": [],
+        "rounds": 0,
+        "digest": "",
+        "diagnosis": {},
+    }
     named = ""
     if state.get("ticket"):
         ticket = await context.tickets.get(state["ticket"])

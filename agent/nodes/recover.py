@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from agent.core.lifecycle import State as Standing
 from agent.core.verdict import Cause, Diagnosis, Fix, Outcome, Truth
-from agent.journal.store import Incident, Journal, StoredProposal
+from agent.journal.store import Incident, StoredProposal
 from agent.nodes.context import State
-
-GOES_ON = {Standing.AWAITING, Standing.APPROVED, Standing.EXECUTING, Standing.EXECUTED}
-
-
-def live_proposal(journal: Journal, incident: str) -> StoredProposal | None:
-    """Return the proposal that an incident is about, when there is one that is not at its end."""
-    return next((one for one in journal.proposals(incident) if one.state in GOES_ON), None)
 
 
 def recovered(incident: Incident, stored: StoredProposal) -> State:

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from agent.core.display import inert, one_line
 from agent.core.errors import CountersignError
 from agent.core.evidence import summary
+from agent.core.lifecycle import GOES_ON
 from agent.core.policy import who_may
 from agent.core.proposal import AGENT, Effect, Expectation, Proposal, digest
 from agent.core.verdict import Diagnosis
@@ -21,6 +22,9 @@ from agent.nodes.propose import chosen_fix, without_fix
 async def rehearse(state: State, runtime: Runtime[Context]) -> State:
     """Store the proposal and return its digest, or the diagnosis without a fix when the target says otherwise."""
     context = runtime.context
+    already = context.journal.current(state["incident"])
+    if already is not None and already.state in GOES_ON:
+        return {"digest": already.digest}  # this station ran before and died after it had put up the proposal
     fix = chosen_fix(state)
     assert fix is not None
     diagnosis = Diagnosis.from_json(state["diagnosis"])
@@ -52,7 +56,7 @@ async def rehearse(state: State, runtime: Runtime[Context]) -> State:
         catalogue=seen["catalogue"],
         tools=pinned_digest(),
         author=AGENT,
-        requester=state.get("requester", ""),
+        requester=one_line(state.get("requester", ""), 120) or "unknown",
         created_at=stamp(now),
         expires_at=stamp(now + context.proposal_life),
         nonce=context.nonce(),

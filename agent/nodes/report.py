@@ -39,7 +39,7 @@ async def report(state: State, runtime: Runtime[Context]) -> State:
         _due(
             state,
             context,
-            OUTCOME,
+            f"{OUTCOME}-{stored.state}",
             outcome_note(
                 _facts(state, context),
                 stored.proposal,

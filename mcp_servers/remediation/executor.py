@@ -1,8 +1,9 @@
 """Rehearse and execute: the one place where an action reaches a target.
 
-Order of an execution: the gate, the locks, `checking`, a fresh look at the target, the clock again, `begun` on the
-disk, the play, `finished`. Everything here is plain blocking code, run in a worker thread: once begun it ends on its
-own, whether or not anybody still waits for the answer.
+Order of an execution: the operation's lock, its record, the gate, the target's lock, `checking`, a fresh look at the
+target, the clock again, `begun` on the disk, the play, `finished`.
+Everything here is plain blocking code, run in a worker thread: once begun it ends on its own, whether or not anybody
+still waits for the answer.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typing import Any, Literal
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mcp_servers.inventory import InventoryError, Service, load_inventory
 from mcp_servers.remediation import locks
 from mcp_servers.remediation.canonical import NotCanonical, canonical_bytes, digest, same
 from mcp_servers.remediation.catalogue import HERE, Action, Catalogue, CatalogueError, load_catalogue
 from mcp_servers.remediation.gate import Case, Look, Refused, Trust, admit, admit_look
-from mcp_servers.remediation.journal import Journal, JournalError, Operation, OutOfStep, now_text
+from mcp_servers.remediation.journal import TERMINAL, Journal, JournalError, Operation, OutOfStep, now_text
 from mcp_servers.remediation.play import Ansible, PlayRequest, PlayResult
 from mcp_servers.remediation.proposal import Effect, Facts, Risk, read_proposal
 
@@ -86,6 +87,15 @@ class Outcome(BaseModel):
     started_at: str = ""
     finished_at: str = ""
     replayed: bool = False
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What was written down as begun and so is run now: the play, the locks it inherits, what it is to leave behind."""
+
+    promised: Effect
+    request: PlayRequest
+    held: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -166,6 +176,11 @@ class Executor:
         result = self._run(self._request(action, service, params, operation="", check=True), ())
         if result.status != "ok":
             raise CannotRehearse(result.message)
+        try:
+            undo = _undo(action, target, result)
+            met = action.precondition.met(result.before, params)
+        except (CatalogueError, NotCanonical) as error:
+            raise CannotRehearse(f"What the look at the target gave cannot be used: {error}.") from error
         return Rehearsal(
             action=action_id,
             target=target,
@@ -176,22 +191,68 @@ class Executor:
             before=result.before,
             after=result.after,
             diff=result.diff,
-            precondition=PreconditionView(
-                met=action.precondition.met(result.before, params), says=action.precondition.says
-            ),
+            precondition=PreconditionView(met=met, says=action.precondition.says),
             expect=action.expectations(target),
-            undo=_undo(action, target, result),
+            undo=undo,
             observed=result.observed,
             took_ms=round((time.monotonic() - began) * 1000),
             observed_at=at,
         )
 
     def execute(self, operation_id: str, proposal: dict[str, Any], grant: str) -> Outcome:
-        """Run an approved proposal once; the same operation id again returns what is recorded. Never raises."""
+        """Run an approved proposal once; the same operation id again returns what is recorded.
+
+        What cannot be read, locked or written is an answer too: `refused` only where it is certain that nothing has
+        begun, else `unknown`.
+        """
         try:
-            return self._execute(operation_id, proposal, grant)
+            _same_operation(operation_id, proposal)
         except Refused as refusal:
             return self._refused(operation_id, refusal)
+        try:
+            known = self.journal.find(operation_id)
+            if known is not None and known.state in TERMINAL:
+                return _outcome(known, replayed=True)
+            with contextlib.ExitStack() as stack:
+                mine = stack.enter_context(locks.held(self.journal.locks, operation_id, OPERATION_WAIT_S))
+                known = self.journal.find(operation_id)
+                if known is not None and known.state != "checking":
+                    return self._told(operation_id, known)
+                begun = self._begin(operation_id, proposal, grant, mine, stack)
+                if isinstance(begun, Outcome):
+                    return begun
+                return self._record(operation_id, begun.promised, self._run(begun.request, begun.held))
+        except locks.Busy:
+            return self._running(operation_id)
+        except (JournalError, OutOfStep, OSError) as error:
+            return Outcome(
+                operation_id=operation_id,
+                state="unknown",
+                code="journal",
+                reason=f"Whether it has run cannot be told: {error}; look at the target before anything else.",
+            )
+
+    def _begin(
+        self, operation_id: str, proposal: dict[str, Any], grant: str, mine: int, stack: contextlib.ExitStack
+    ) -> _Begun | Outcome:
+        """Check everything and write `begun`, or say why not; nothing has begun, and the caller holds its lock `mine`.
+
+        The lock of the target is left on the `stack`. Raises OutOfStep when somebody wrote to the record meanwhile.
+        """
+        try:
+            case = admit(operation_id, proposal, grant, self.sources.trust(), self._now())
+            target = stack.enter_context(locks.held(self.journal.locks, f"target {case.service.name}", TARGET_WAIT_S))
+            self.journal.open(
+                operation_id, canonical_bytes(proposal).decode(), case.action.id, case.service.name, case.claims.sub
+            )
+            return self._look_and_begin(case, (mine, target))
+        except Refused as refusal:
+            return self._refused(operation_id, refusal)
+        except Untrusted as error:
+            return self._refused(operation_id, Refused("untrusted", f"Nothing was done: {error}."))
+        except locks.Busy:
+            busy = Refused("target_busy", "Another operation is at work on this target; try again.")
+            return self._refused(operation_id, busy)
         except (JournalError, OSError) as error:
             return Outcome(
                 operation_id=operation_id,
@@ -200,37 +261,8 @@ class Executor:
                 reason=f"Nothing was done, because it could not be written down first: {error}.",
             )
 
-    def _execute(self, operation_id: str, proposal: dict[str, Any], grant: str) -> Outcome:
-        _same_operation(operation_id, proposal)
-        known = self.journal.find(operation_id)
-        if known is not None and known.state != "checking":
-            return self._told(known)
-        try:
-            case = admit(operation_id, proposal, grant, self.sources.trust(), self._now())
-        except Untrusted as error:
-            raise Refused("untrusted", f"Nothing was done: {error}.") from error
-        with contextlib.ExitStack() as stack:
-            try:
-                mine = stack.enter_context(locks.held(self.journal.locks, operation_id, OPERATION_WAIT_S))
-            except locks.Busy:
-                return self._running(operation_id)
-            try:
-                target = stack.enter_context(
-                    locks.held(self.journal.locks, f"target {case.service.name}", TARGET_WAIT_S)
-                )
-            except locks.Busy:
-                raise Refused("target_busy", "Another operation is at work on this target; try again.") from None
-            try:
-                self.journal.open(
-                    operation_id, canonical_bytes(proposal).decode(), case.action.id, case.service.name, case.claims.sub
-                )
-            except OutOfStep:
-                known = self.journal.find(operation_id)
-                return self._told(known, locked=True) if known else self._running(operation_id)
-            return self._act(case, (mine, target))
-
-    def _act(self, case: Case, held: Sequence[int]) -> Outcome:
-        """Look again, write `begun`, and act. The caller holds the locks."""
+    def _look_and_begin(self, case: Case, held: Sequence[int]) -> _Begun | Outcome:
+        """Look again and write `begun`. The caller holds the locks."""
         look = self._run(self._request_for(case, check=True), held)
         if look.status != "ok":
             # Nothing has begun, so the grant stays unused: the operation may be asked for again.
@@ -238,6 +270,8 @@ class Executor:
         try:
             undo = _undo(case.action, case.service.name, look)
             admit_look(case, Look(look.before, look.after, undo), self._now())
+        except (CatalogueError, NotCanonical) as error:
+            raise Refused("look_failed", f"What the look at the target gave cannot be used: {error}.") from error
         except Refused as refusal:
             self.journal.move(
                 case.operation_id,
@@ -249,38 +283,47 @@ class Executor:
                 finished_at=now_text(),
             )
             return self._stored(case.operation_id)
+        begun = _Begun(case.proposal.effect, self._request_for(case, check=False), held)
         self.journal.move(case.operation_id, "checking", "begun", started_at=now_text(), before=look.before)
-        result = self._run(self._request_for(case, check=False), held)
-        return self._record(case.operation_id, case.proposal.effect, result)
+        return begun
 
     def get_operation(self, operation_id: str) -> Outcome:
-        """Say how far an operation has come. Raises JournalError."""
+        """Say how far an operation has come. Raises JournalError and OSError."""
         known = self.journal.find(operation_id)
+        if known is not None and known.state in TERMINAL:
+            return _outcome(known, replayed=False)
+        try:
+            # The lock first and then the row: what nobody is at work on stays as it is told here.
+            with locks.watched(self.journal.locks, operation_id):
+                told = self._told(operation_id, self.journal.find(operation_id))
+        except locks.Busy:
+            return self._running(operation_id)
+        return told.model_copy(update={"replayed": False})
+
+    def _told(self, operation_id: str, known: Operation | None) -> Outcome:
+        """Answer from the journal, and settle what began and did not end. The caller keeps everybody else away."""
         if known is None:
             return Outcome(operation_id=operation_id, state="unseen", reason="This server has begun no such operation.")
-        return self._told(known).model_copy(update={"replayed": False})
-
-    def _told(self, known: Operation, locked: bool = False) -> Outcome:
-        """Answer from the journal; an operation that nobody holds any more (or only we, `locked`) is settled first."""
-        if known.state not in ("checking", "begun"):
-            return _outcome(known, replayed=True)
-        if not locked and locks.is_held(self.journal.locks, known.id):
-            return self._running(known.id)
         if known.state == "checking":
             return Outcome(
-                operation_id=known.id,
+                operation_id=operation_id,
                 state="unseen",
                 reason="It was being checked when the server stopped or could not look; nothing had begun.",
             )
-        promised = read_proposal(json.loads(known.proposal)).effect
+        if known.state != "begun":
+            return _outcome(known, replayed=True)
         try:
-            receipt = PlayResult.model_validate_json(self.journal.receipt_path(known.id).read_bytes())
+            promised = read_proposal(json.loads(known.proposal)).effect
+        except ValueError as error:
+            raise JournalError(f"the record of {operation_id} cannot be read: {error}") from error
+        try:
+            receipt = PlayResult.model_validate_json(self.journal.receipt_path(operation_id).read_bytes())
         except (OSError, ValueError):
             receipt = PlayResult(
                 status="broken",
                 message="It began, and the server stopped before it ended; look at the target before anything else.",
             )
-        return self._record(known.id, promised, receipt).model_copy(update={"replayed": True})
+        return self._record(operation_id, promised, receipt).model_copy(update={"replayed": True})
 
     def _record(self, operation_id: str, promised: Effect, result: PlayResult) -> Outcome:
         """Write how the play ended; where even that fails, say so and leave it to the receipt."""
@@ -290,8 +333,7 @@ class Executor:
                 self.journal.move(
                     operation_id, "begun", state, code=code, reason=reason, after=result.after, finished_at=now_text()
                 )
-            self.journal.receipt_path(operation_id).unlink(missing_ok=True)
-            return self._stored(operation_id)
+            stored = self._stored(operation_id)
         except (JournalError, OSError) as error:
             return Outcome(
                 operation_id=operation_id,
@@ -301,6 +343,9 @@ class Executor:
                 after=result.after,
                 reason=f"The play ended ({state}), and that could not be written down: {error}.",
             )
+        with contextlib.suppress(OSError):  # nobody reads it again
+            self.journal.receipt_path(operation_id).unlink(missing_ok=True)
+        return stored
 
     def _stored(self, operation_id: str) -> Outcome:
         known = self.journal.find(operation_id)
@@ -339,14 +384,24 @@ def verdict(promised: Effect, result: PlayResult) -> tuple[Literal["finished", "
         return "unknown", result.status, result.message
     if result.status == "failed":
         return "failed", "action_failed", result.message
-    if not (same(promised.before, result.before) and same(promised.after, result.after)):
+    if not _as_promised(promised, result):
         return "failed", "different_effect", "The action ran and did something else than was rehearsed."
     return "finished", "", ""
 
 
+def _as_promised(promised: Effect, result: PlayResult) -> bool:
+    try:
+        return same(promised.before, result.before) and same(promised.after, result.after)
+    except NotCanonical:  # what was promised is canonical, so this is something else
+        return False
+
+
 def _outcome(known: Operation, replayed: bool) -> Outcome:
     fields = {name: getattr(known, name) for name in ("code", "reason", "before", "after", "started_at", "finished_at")}
-    return Outcome.model_validate({"operation_id": known.id, "state": known.state, "replayed": replayed, **fields})
+    try:
+        return Outcome.model_validate({"operation_id": known.id, "state": known.state, "replayed": replayed, **fields})
+    except ValidationError as error:
+        raise JournalError(f"the record of {known.id} holds something else than facts") from error
 
 
 def _same_operation(operation_id: str, proposal: dict[str, Any]) -> None:

@@ -271,7 +271,7 @@ def check_facets(case: Case) -> Refused | None:
 
 def check_agent(case: Case) -> Refused | None:
     """The agent never approves, whatever the inventory says."""
-    if case.claims.sub.casefold() == AGENT:
+    if _folded(case.claims.sub) == AGENT:
         return Refused("agent", "The agent cannot approve its own proposals.")
     return None
 
@@ -287,13 +287,18 @@ def check_entitlement(case: Case) -> Refused | None:
 
 
 def check_four_eyes(case: Case) -> Refused | None:
-    """Above low risk, whoever asked for the fix or wrote it does not approve it."""
-    involved = {case.proposal.author, case.proposal.requester}
-    if case.action.risk != "low" and case.claims.sub in involved:
+    """Above low risk, whoever asked for the fix or wrote it does not approve it, in whatever case a name is written."""
+    involved = {_folded(case.proposal.author), _folded(case.proposal.requester)}
+    if case.action.risk != "low" and _folded(case.claims.sub) in involved:
         return Refused(
             "four_eyes", f"{case.claims.sub!r} asked for or wrote this proposal; another person must decide."
         )
     return None
+
+
+def _folded(person: str) -> str:
+    """Return a user name in the form in which it is compared with others: Ada and ada are one person."""
+    return person.strip().casefold()
 
 
 def check_passkey(case: Case) -> Refused | None:

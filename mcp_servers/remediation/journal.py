@@ -7,6 +7,7 @@ written in one transaction with its event. Nothing acts before `begun` is on the
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mcp_servers.remediation.canonical import digest
+import rfc8785
 
 State = Literal["checking", "begun", "finished", "failed", "refused", "unknown"]
 TERMINAL: frozenset[State] = frozenset({"finished", "failed", "refused", "unknown"})
@@ -43,7 +44,20 @@ when not ((old.state = 'checking' and new.state in ('checking', 'begun', 'refuse
        or (old.state = 'begun' and new.state in ('finished', 'failed', 'unknown')))
   or new.id <> old.id or new.proposal <> old.proposal
 begin select raise(abort, 'an operation does not go back'); end;
+create trigger if not exists operations_keep_their_place before update on operations
+when new.rowid <> old.rowid
+  or new.action <> old.action or new.target <> old.target or new.approver <> old.approver
+begin select raise(abort, 'kept'); end;
+create trigger if not exists operations_come_once before insert on operations
+when exists (select 1 from operations where id = new.id or rowid = new.rowid)
+begin select raise(abort, 'kept'); end;
+create trigger if not exists events_come_once before insert on events
+when exists (select 1 from events where seq = new.seq or hash = new.hash)
+begin select raise(abort, 'append only'); end;
+create index if not exists events_of_an_operation on events (operation, kind);
 """
+# The triggers before an insert are for INSERT OR REPLACE: what it replaces is deleted without firing a trigger for
+# deletes, unless a program sets the pragma recursive_triggers (https://www.sqlite.org/lang_conflict.html).
 
 
 class JournalError(Exception):
@@ -123,13 +137,22 @@ class Journal:
                 raise
 
     def find(self, operation_id: str) -> Operation | None:
-        """Return the row of an operation. Raises JournalError."""
+        """Return the row of an operation.
+
+        Raises JournalError, also where the events say that the operation has begun and the row says that it has not.
+        """
         with self._connection() as connection:
+            connection.execute("begin")  # row and events as of one moment
             row = connection.execute("select * from operations where id = ?", (operation_id,)).fetchone()
+            if (row is None or row["state"] == "checking") and _has_begun(connection, operation_id):
+                raise JournalError(f"the record of {operation_id} was rewritten: its events say that it has begun")
         if row is None:
             return None
-        fields = dict(row)
-        return Operation(**{**fields, "before": json.loads(row["before"]), "after": json.loads(row["after"])})
+        try:
+            facts = {"before": json.loads(row["before"]), "after": json.loads(row["after"])}
+        except ValueError as error:
+            raise JournalError(f"the record of {operation_id} cannot be read: {error}") from error
+        return Operation(**{**dict(row), **facts})
 
     def open(self, operation_id: str, proposal: str, action: str, target: str, approver: str) -> None:
         """Write `checking`; an operation that was being checked when its server ended is taken over.
@@ -137,14 +160,17 @@ class Journal:
         Raises JournalError, or OutOfStep when the operation has come further already.
         """
         with self._transaction() as connection:
-            connection.execute(
-                "insert into operations (id, state, proposal, action, target, approver) "
-                "values (?, 'checking', ?, ?, ?, ?) on conflict do nothing",
-                (operation_id, proposal, action, target, approver),
-            )
             row = connection.execute("select state, proposal from operations where id = ?", (operation_id,)).fetchone()
-            if row["state"] != "checking" or row["proposal"] != proposal:
-                raise OutOfStep(operation_id)
+            if row is None:
+                connection.execute(
+                    "insert into operations (id, state, proposal, action, target, approver) "
+                    "values (?, 'checking', ?, ?, ?, ?)",
+                    (operation_id, proposal, action, target, approver),
+                )
+            elif row["state"] != "checking" or row["proposal"] != proposal:
+                raise OutOfStep(f"the record of {operation_id} has gone further already")
+            if _has_begun(connection, operation_id):
+                raise OutOfStep(f"the events of {operation_id} say that it has begun")
             body = {"action": action, "target": target, "approver": approver}
             self._append(connection, operation_id, "checking", body)
 
@@ -158,7 +184,7 @@ class Journal:
                 (state, *columns.values(), operation_id, since),
             ).rowcount
             if changed != 1:
-                raise OutOfStep(operation_id)
+                raise OutOfStep(f"the record of {operation_id} is not in the state {since!r}")
             self._append(connection, operation_id, state, fields)
 
     def note(self, operation_id: str, kind: str, body: dict[str, Any]) -> None:
@@ -170,9 +196,9 @@ class Journal:
         last = connection.execute("select seq, hash from events order by seq desc limit 1").fetchone()
         seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, FIRST_LINK)
         at, text = now_text(), json.dumps(body, sort_keys=True)
-        link = _link(seq, at, operation, kind, text, previous)
+        own = link(seq, at, operation, kind, text, previous)
         connection.execute(
-            "insert into events values (?, ?, ?, ?, ?, ?, ?)", (seq, at, operation, kind, text, previous, link)
+            "insert into events values (?, ?, ?, ?, ?, ?, ?)", (seq, at, operation, kind, text, previous, own)
         )
 
     def events(self) -> list[dict[str, Any]]:
@@ -180,20 +206,17 @@ class Journal:
         with self._connection() as connection:
             return [dict(row) for row in connection.execute("select * from events order by seq")]
 
-    def broken_at(self) -> int:
-        """Return the number of the first event that does not continue the chain, or 0. Raises JournalError."""
-        previous = FIRST_LINK
-        for expected, event in enumerate(self.events(), start=1):
-            link = _link(event["seq"], event["at"], event["operation"], event["kind"], event["body"], previous)
-            if event["seq"] != expected or event["previous"] != previous or event["hash"] != link:
-                return expected
-            previous = link
-        return 0
-
     def receipt_path(self, operation_id: str) -> Path:
         """Where the play of an operation leaves its result."""
         return self.receipts / f"{operation_id.removeprefix('sha256:')}.json"
 
 
-def _link(seq: int, at: str, operation: str, kind: str, body: str, previous: str) -> str:
-    return digest({"seq": seq, "at": at, "operation": operation, "kind": kind, "body": body, "previous": previous})
+def link(seq: int, at: str, operation: str, kind: str, body: str, previous: str) -> str:
+    """Return the hash of an event that follows `previous`: SHA-256 of its RFC 8785 form, however long it is."""
+    event = {"seq": seq, "at": at, "operation": operation, "kind": kind, "body": body, "previous": previous}
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(event)).hexdigest()
+
+
+def _has_begun(connection: sqlite3.Connection, operation_id: str) -> bool:
+    found = connection.execute("select 1 from events where operation = ? and kind = 'begun' limit 1", (operation_id,))
+    return found.fetchone() is not None

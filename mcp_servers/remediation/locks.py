@@ -35,11 +35,17 @@ def held(directory: Path, name: str, wait_s: float) -> Iterator[int]:
         os.close(file)
 
 
-def is_held(directory: Path, name: str) -> bool:
-    """Whether somebody holds the lock `name` right now."""
+@contextlib.contextmanager
+def watched(directory: Path, name: str) -> Iterator[None]:
+    """Keep everybody from taking the lock `name` while one looks. Raises Busy at once where it is held, and OSError.
+
+    Any number may watch at the same time.
+    """
     file = _open(directory, name)
     try:
-        return not _try(file, fcntl.LOCK_SH)
+        if not _try(file, fcntl.LOCK_SH):
+            raise Busy(name)
+        yield
     finally:
         os.close(file)
 

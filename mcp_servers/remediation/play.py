@@ -83,23 +83,29 @@ class Ansible:
 
     def run(self, request: PlayRequest, held: Sequence[int] = ()) -> PlayResult:
         """Run a play, handing it the open lock files `held`. Never raises: every way to end is a PlayResult."""
-        mine, theirs = socket.socketpair()
-        with mine:
-            try:
-                with theirs, self._lock:
-                    self._send([theirs.fileno(), *held])
-                mine.settimeout(request.limit_s + GRACE_S)
-                mine.sendall(request.model_dump_json().encode())
-                mine.shutdown(socket.SHUT_WR)
-                answer = b"".join(iter(lambda: mine.recv(65536), b""))
-            except TimeoutError:
-                return PlayResult(status="timeout", message=f"The play did not end within {request.limit_s} seconds.")
-            except OSError as error:
-                return PlayResult(status="broken", message=f"The play could not be run: {error.strerror}.")
+        try:
+            answer = self._answer(request, held)
+        except TimeoutError:
+            return PlayResult(status="timeout", message=f"The play did not end within {request.limit_s} seconds.")
+        except OSError as error:
+            return PlayResult(status="broken", message=f"The play could not be run: {error.strerror}.")
+        except ValueError as error:
+            return PlayResult(status="broken", message=f"The play could not be sent: {error}.")
         try:
             return PlayResult.model_validate_json(answer)
         except ValueError:
             return PlayResult(status="broken", message="The play ended without a result.")
+
+    def _answer(self, request: PlayRequest, held: Sequence[int]) -> bytes:
+        sent = request.model_dump_json().encode()
+        mine, theirs = socket.socketpair()
+        with mine:
+            with theirs, self._lock:
+                self._send([theirs.fileno(), *held])
+            mine.settimeout(request.limit_s + GRACE_S)
+            mine.sendall(sent)
+            mine.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: mine.recv(65536), b""))
 
     def _send(self, files: list[int]) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypeVar
@@ -54,6 +55,8 @@ class Tools:
         self._executor = executor
         self._rehearsing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rehearse")
         self._executing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="execute")
+        self._asked: Counter[str] = Counter()
+        """Executions by operation id from the call to the end: one that waits its turn stands nowhere else yet."""
 
     async def list_actions(self) -> ListedActions:
         """List the closed catalogue: parameters, risk, precondition, checks afterwards and undo of each action."""
@@ -83,18 +86,33 @@ class Tools:
         grant: Annotated[str, Field(max_length=MAX_GRANT_CHARACTERS)],
     ) -> Outcome:
         """Run an approved proposal, once. Needs a grant for exactly this proposal, signed by the approvals service."""
-        return await self._in_thread(lambda: self._executor.execute(operation_id, proposal, grant), self._executing)
+        self._asked[operation_id] += 1
+        run = self._start(lambda: self._executor.execute(operation_id, proposal, grant), self._executing)
+        run.add_done_callback(lambda _: self._ended(operation_id))
+        return await asyncio.shield(run)
+
+    def _ended(self, operation_id: str) -> None:
+        self._asked[operation_id] -= 1
+        if not self._asked[operation_id]:
+            del self._asked[operation_id]
 
     async def get_operation(self, operation_id: Digest) -> Outcome:
         """Say how far an operation has come: unseen, running, finished, failed, refused, or unknown."""
+        asked = self._asked[operation_id] > 0  # read before the journal: what begins meanwhile may be told either way
         try:
-            return await self._in_thread(lambda: self._executor.get_operation(operation_id))
+            told = await self._in_thread(lambda: self._executor.get_operation(operation_id))
         except (JournalError, OSError) as error:
             raise ToolError(f"The journal cannot be read: {error}.") from error
+        if asked and told.state == "unseen":
+            return Outcome(operation_id=operation_id, state="running", reason="It waits its turn; ask for it again.")
+        return told
 
     async def _in_thread(self, work: Callable[[], T], pool: ThreadPoolExecutor | None = None) -> T:
         """Run `work` in a thread. A cancelled caller stops waiting; the work goes on, and the process waits for it."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(pool, work))
+        return await asyncio.shield(self._start(work, pool))
+
+    def _start(self, work: Callable[[], T], pool: ThreadPoolExecutor | None = None) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(pool, work)
 
 
 def build_server(executor: Executor, options: dict[str, Any]) -> MCPServer:

@@ -192,14 +192,19 @@ def _diff_text(diff: Any) -> str:
 
 
 def _answer(connection: socket.socket, request: PlayRequest, result: PlayResult) -> None:
+    """Leave the receipt and answer; neither waits for the other, as the disk may be full or the caller gone."""
     if request.receipt is not None:
-        write_receipt(request.receipt, result)
+        with contextlib.suppress(OSError):
+            write_receipt(request.receipt, result)
     with contextlib.suppress(OSError):  # nobody waits any more; the receipt stands
         connection.sendall(result.model_dump_json().encode())
 
 
 def write_receipt(path: Path, result: PlayResult) -> None:
-    """Put the result where a server looks for it, whole or not at all, and on the disk before anything else."""
+    """Put the result where a server looks for it, whole or not at all, and on the disk before anything else.
+
+    Raises OSError.
+    """
     temporary = path.with_suffix(".tmp")
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(result.model_dump_json())

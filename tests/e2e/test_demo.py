@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pexpect
@@ -183,20 +183,82 @@ def test_a_decision_from_another_terminal_is_noticed_and_acted_on_once(place: Pa
         child.close(force=True)
 
 
-def test_a_full_disk_under_the_state_is_a_plain_message_and_runs_nothing(place: Path) -> None:
-    small = place / "small"
-    small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)], capture_output=True, check=False
-    )
-    if mounted.returncode:
+@pytest.fixture
+def small(place: Path) -> Iterator[Path]:
+    """A small file system of its own, which a test may fill."""
+    directory = place / "d"
+    directory.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=160m,mode=711", "none", str(directory)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system needs root")
     try:
-        demo = Demo(small, "--approve-as", "dana.meyer")
-        assert demo.wait() == 2, demo.text()
-        assert "Traceback" not in demo.text() and ("space" in demo.text() or "full" in demo.text()), demo.text()
+        yield directory
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        none_left(place)
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+def fill(directory: Path) -> Path:
+    """Fill the file system to its last byte and return the file that does it."""
+    filler = directory / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    return filler
+
+
+def test_on_a_full_disk_nothing_is_approved_or_run_and_with_room_it_goes_on(small: Path) -> None:
+    environment = dict(os.environ) | {"TERM": "dumb", "COLUMNS": "100"}
+    arguments = ["-m", "agent.cli", "demo", "--dir", str(small)]
+    child = pexpect.spawn(sys.executable, arguments, cwd=str(HERE), env=environment, encoding="utf-8", timeout=60)
+    try:
+        child.expect("You decide as dana.meyer")
+        filler = fill(small)
+        child.sendline("a")
+        child.expect("(full|not written down)")
+        child.expect("You decide as dana.meyer")
+        filler.unlink()
+        assert operations(small) == []
+        child.sendline("a")
+        child.expect("The fix is verified")
+        child.expect("What next")
+        child.sendline("q")
+        child.expect(pexpect.EOF)
+        assert "Traceback" not in str(child.before)
+    finally:
+        child.close(force=True)
+
+
+def test_a_demo_that_starts_on_a_full_disk_says_so_in_a_sentence(small: Path) -> None:
+    fill(small)
+    demo = Demo(small, "--approve-as", "dana.meyer")
+    assert demo.wait() == 2, demo.text()
+    assert "Traceback" not in demo.text() and ("space" in demo.text() or "full" in demo.text()), demo.text()
+
+
+def test_interrupted_while_the_fix_runs_it_is_taken_up_again_and_ran_once(place: Path) -> None:
+    demo = Demo(place, "--approve-as", "dana.meyer", "--keep")
+    demo.says("running exactly that")
+    demo.signal(signal.SIGINT)
+    assert demo.wait() == 130, demo.text()
+    again = Demo(place, "--approve-as", "dana.meyer")
+    assert again.wait() == 0, again.text()
+    assert operations(place) == ["finished"]
+    with journal_of(place) as journal:
+        assert [one.state for one in journal.proposals()] == ["verified"]
+        assert sum(entry.event == "executing" for entry in journal.entries()) == 1
+
+
+def test_a_reader_that_leaves_does_not_stop_the_work(place: Path) -> None:
+    command = [sys.executable, "-m", "agent.cli", "demo", "--script", "--dir", str(place), "--approve-as", "dana.meyer"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=HERE) as demo:
+        assert demo.stdout is not None and demo.stderr is not None
+        demo.stdout.readline()
+        demo.stdout.close()
+        said = demo.stderr.read().decode()
+        assert demo.wait(90) == 0, said
+    assert "Traceback" not in said
+    assert operations(place) == ["finished"]
 
 
 def test_an_unknown_fault_or_estate_is_a_plain_error(place: Path) -> None:

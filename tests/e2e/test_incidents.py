@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,6 +16,7 @@ from agent.core.errors import CountersignError, Refused
 from agent.core.lifecycle import State
 from agent.core.verdict import Diagnosis
 from agent.gateway.server import Server, specs
+from agent.journal.store import StoredProposal
 from evals.lab.faults import FAULTS, HEALTHY, Fault, ticket
 from tests.e2e.world import Assistant, assistant
 from tests.labs import running_lab
@@ -196,9 +200,7 @@ async def test_lost_working_memory_costs_time_and_not_the_approval(desk: Assista
     stored = desk.proposal(incident)
     assert stored is not None
     await desk.decide(stored, "dana.meyer")
-    checkpointer = desk.app.graph.checkpointer
-    assert checkpointer is not None and not isinstance(checkpointer, bool)
-    await checkpointer.adelete_thread(incident.id)
+    await forget(desk, incident.id)
     incident = await desk.app.resume(incident.id)
     assert incident.state == "verified", desk.said(incident)
 
@@ -217,3 +219,124 @@ async def test_without_the_diagnostics_server_nothing_is_proposed_and_the_note_s
 async def test_an_unknown_ticket_is_a_plain_error(desk: Assistant) -> None:
     with pytest.raises(CountersignError, match="T-9999"):
         await desk.app.take_ticket("T-9999")
+
+
+async def waiting(desk: Assistant, broken: Fault) -> StoredProposal:
+    written = broken.ticket(desk.lab.estate)
+    incident = await desk.take(written.subject, written.body, written.service or "")
+    stored = desk.proposal(incident)
+    assert stored is not None, desk.said(incident)
+    return stored
+
+
+async def forget(desk: Assistant, incident: str) -> None:
+    checkpointer = desk.app.graph.checkpointer
+    assert checkpointer is not None and not isinstance(checkpointer, bool)
+    await checkpointer.adelete_thread(incident)
+
+
+async def test_a_fix_that_ran_is_still_verified_when_working_memory_was_lost_after_it(
+    desk: Assistant, broken: Fault
+) -> None:
+    stored = await waiting(desk, broken)
+    await desk.decide(stored, "dana.meyer")
+    journal, at = desk.app.context.journal, desk.app.context.stamp()
+    granted = journal.proposal(stored.digest)
+    assert journal.claim(at, stored.digest, "countersign")
+    answer = await desk.app.context.acting.execute(stored.digest, granted.proposal.to_json(), granted.grant)
+    assert answer["state"] == "finished", answer
+    journal.finish(at, stored.digest, State.EXECUTED, "countersign", {})
+    await forget(desk, stored.incident)
+    incident = await desk.app.resume(stored.incident)
+    assert incident.state == "verified", desk.said(incident)
+
+
+async def test_a_station_that_died_after_it_put_up_the_proposal_goes_on_with_that_one(
+    desk: Assistant, broken: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = broken.ticket(desk.lab.estate)
+    number = await desk.file(written.subject, written.body, written.service or "")
+    journal = desk.app.context.journal
+    real = type(journal).move_incident
+
+    def fail(self: Any, at: str, incident: str, state: str, *rest: Any, **more: Any) -> None:
+        if state == "awaiting_approval":
+            raise CountersignError("no room")
+        real(self, at, incident, state, *rest, **more)
+
+    with monkeypatch.context() as patched, pytest.raises(CountersignError):
+        patched.setattr(type(journal), "move_incident", fail)
+        await desk.app.take_ticket(number)
+    stored = next(one for one in journal.proposals(state=State.AWAITING))
+    await desk.decide(stored, "dana.meyer")
+    incident = await desk.app.resume(stored.incident)
+    assert incident.state == "verified", desk.said(incident)
+    assert [one.digest for one in journal.proposals(stored.incident)] == [stored.digest]
+
+
+async def test_an_outcome_that_was_unknown_is_asked_for_again_and_never_run_again(
+    desk: Assistant, broken: Fault
+) -> None:
+    stored = await waiting(desk, broken)
+    await desk.decide(stored, "dana.meyer")
+    journal, at = desk.app.context.journal, desk.app.context.stamp()
+    granted = journal.proposal(stored.digest)
+    journal.claim(at, stored.digest, "countersign")
+    await desk.app.context.acting.execute(stored.digest, granted.proposal.to_json(), granted.grant)
+    journal.finish(at, stored.digest, State.UNKNOWN, "countersign", {})
+    incident = await desk.app.resume(stored.incident)  # the graph ends, since it is not known
+    assert incident.state == "unknown"
+    incident = await desk.app.resume(stored.incident)
+    assert incident.state == "verified", desk.said(incident)
+    assert "verified" in (await desk.notes(incident))[-1]
+
+
+async def test_a_proposal_that_nobody_decided_ends_its_incident_and_the_ticket_hears_of_it(
+    desk: Assistant, broken: Fault
+) -> None:
+    stored = await waiting(desk, broken)
+    desk.app.context.journal.expire(stored.expires_at)
+    await desk.app.settle()
+    incident = desk.app.context.journal.incident(stored.incident)
+    assert incident.state == "expired"
+    assert "Nobody decided in time" in (await desk.notes(incident))[-1]
+    again = await desk.app.take_ticket(incident.ticket)
+    assert again.id != incident.id and again.state == "awaiting_approval"
+    current = desk.proposal(again)
+    assert current is not None
+    await desk.decide(current, "dana.meyer", "reject")
+    await desk.app.resume(again.id)
+
+
+async def test_a_question_that_broke_off_is_taken_up_again(desk: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise CountersignError("broke off")
+
+    with monkeypatch.context() as patched, pytest.raises(CountersignError):
+        patched.setattr(desk.app.context.knowledge, "search", fail)
+        await desk.app.take_question("How do I set up the VPN and multi-factor sign-in for a new colleague?")
+    broken_off = desk.app.unfinished()[0]
+    await forget(desk, broken_off.id)
+    incident = await desk.app.resume(broken_off.id)
+    assert incident.state == "page" and desk.app.unfinished() == []
+
+
+async def test_a_card_that_was_changed_behind_the_journal_is_found_and_not_signed(
+    desk: Assistant, broken: Fault
+) -> None:
+    stored = await waiting(desk, broken)
+    with sqlite3.connect(desk.settings.journal) as raw:
+        raw.execute('UPDATE proposals SET card = \'{"why":"harmless"}\' WHERE digest = ?', (stored.digest,))
+    raw.close()
+    assert any(stored.digest[7:19] in one for one in desk.app.context.journal.disagreements())
+    with pytest.raises(Refused, match="not the one that was put up"):
+        await desk.decide(stored, "dana.meyer")
+    with sqlite3.connect(desk.settings.journal) as raw:
+        raw.execute(
+            "UPDATE proposals SET card = ? WHERE digest = ?",
+            (json.dumps(stored.card, sort_keys=True, ensure_ascii=False, separators=(",", ":")), stored.digest),
+        )
+    raw.close()
+    assert desk.app.context.journal.disagreements() == []
+    await desk.decide(stored, "dana.meyer", "reject")
+    await desk.app.resume(stored.incident)

@@ -51,7 +51,7 @@ class Assistant:
 
     def proposal(self, incident: Incident) -> StoredProposal | None:
         """Return the newest proposal of an incident."""
-        return next(iter(self.app.context.journal.proposals(incident.id)), None)
+        return self.app.context.journal.current(incident.id)
 
     async def decide(self, stored: StoredProposal, person: str, decision: Decision = "approve") -> dict[str, Any]:
         """Decide at the approvals process."""

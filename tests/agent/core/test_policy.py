@@ -20,6 +20,7 @@ from tests.agent.proposals import PORTAL, proposal
         ("medium", "ada", "rita", ""),
         ("medium", "cy", "rita", "not_entitled"),
         ("medium", "ada", "ada", "four_eyes"),
+        ("medium", "ada", " Ada", "four_eyes"),
         ("high", "ada", "rita", "needs_passkey"),
         ("low", "countersign", "rita", "not_a_person"),
         ("low", "Countersign", "rita", "not_a_person"),
