@@ -32,8 +32,8 @@ setup: .venv/.ready ## install uv and the locked environment, if they are not th
 	@touch $@
 
 .venv/.ready: .tools/.uv-$(UV_VERSION) pyproject.toml uv.lock
-	@echo "Installing the locked environment into .venv/ (groups runtime, eval, dev; about 450 MB to download the first time,"
-	@echo "90 MB of it the embedding model) and compiling it to bytecode. The first time this takes a minute or two ..."
+	@echo "Installing the locked environment into .venv/ (groups runtime, eval, dev; several hundred MB to download the first time,"
+	@echo "90 MB of it the embedding model, 1 GB on disk) and compiling it to bytecode. The first time this takes a minute or two ..."
 	@$(UV) sync --frozen --quiet --python $(PYTHON) --group runtime --group eval --group dev
 	@touch $@
 

@@ -233,6 +233,12 @@ def open_pages(settings: Settings, emit: Callable[[Event], None]) -> Any:
     return knowledge
 
 
+def open_pages_and_warm_up(settings: Settings, emit: Callable[[Event], None]) -> Any:
+    """Open the knowledge base, and import what the path needs while somebody else is still waiting for something."""
+    _import_heavy()
+    return open_pages(settings, emit)
+
+
 def _import_heavy() -> tuple[Any, dict[str, Any]]:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 

@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -151,7 +152,7 @@ def verify_journal(settings: Settings, anchor: str | None, as_json: bool) -> int
             why = f"the anchor names entry {number}, and the journal " + (
                 "ends before it: its tail is missing" if int(number) > count else "has another one there"
             )
-    why = why or "; ".join(journal.disagreements())
+    why = why or "; ".join(journal.disagreements()) or _servers_journal(settings)
     if as_json:
         terminal.line({"ok": not why, "entries": count, "head": f"{count}:{head}", "why": why})
     elif why:
@@ -161,6 +162,20 @@ def verify_journal(settings: Settings, anchor: str | None, as_json: bool) -> int
     else:
         terminal.say(f"The journal is whole: {count} entries, head {count}:{head}", "green")
     return NOT_WELL if why else DONE
+
+
+def _servers_journal(settings: Settings) -> str:
+    """Return what is wrong with the remediation server's own journal, in its own words; nothing if it is whole."""
+    file = settings.state / "remediation.db"
+    if not file.exists():
+        return ""
+    command = [sys.executable, "-m", "mcp_servers.remediation", "--journal", str(file), "--verify"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        return f"the remediation server's journal could not be checked: {one_line(done.stderr, 200)}"
+    return "" if answer["ok"] else f"the remediation server's journal: {answer['why']}"
 
 
 def show_journal(settings: Settings, incident: str | None, as_json: bool) -> int:

@@ -36,9 +36,9 @@ async def on_stage(
     lab = await _left_running(directory / "lab", terminal)
     settings = configure(directory, fresh=lab is None)
     async with approvals_process(settings) as signing:
-        from agent.app import open_app, open_pages
+        from agent.app import open_app, open_pages_and_warm_up
 
-        pages = asyncio.create_task(asyncio.to_thread(open_pages, settings, terminal.show))
+        pages = asyncio.create_task(asyncio.to_thread(open_pages_and_warm_up, settings, terminal.show))
         try:
             lab = lab or await _start(directory / "lab", estate, terminal)
             try:

@@ -213,7 +213,14 @@ class Journal:
 
 def link(seq: int, at: str, operation: str, kind: str, body: str, previous: str) -> str:
     """Return the hash of an event that follows `previous`: SHA-256 of its RFC 8785 form, however long it is."""
-    event = {"seq": seq, "at": at, "operation": operation, "kind": kind, "body": body, "previous": previous}
+    event: dict[str, Any] = {
+        "seq": seq,
+        "at": at,
+        "operation": operation,
+        "kind": kind,
+        "body": body,
+        "previous": previous,
+    }
     return "sha256:" + hashlib.sha256(rfc8785.dumps(event)).hexdigest()
 
 

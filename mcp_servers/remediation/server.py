@@ -86,15 +86,10 @@ class Tools:
         grant: Annotated[str, Field(max_length=MAX_GRANT_CHARACTERS)],
     ) -> Outcome:
         """Run an approved proposal, once. Needs a grant for exactly this proposal, signed by the approvals service."""
-        self._asked[operation_id] += 1
         run = self._start(lambda: self._executor.execute(operation_id, proposal, grant), self._executing)
+        self._asked[operation_id] += 1
         run.add_done_callback(lambda _: self._ended(operation_id))
         return await asyncio.shield(run)
-
-    def _ended(self, operation_id: str) -> None:
-        self._asked[operation_id] -= 1
-        if not self._asked[operation_id]:
-            del self._asked[operation_id]
 
     async def get_operation(self, operation_id: Digest) -> Outcome:
         """Say how far an operation has come: unseen, running, finished, failed, refused, or unknown."""
@@ -106,6 +101,11 @@ class Tools:
         if asked and told.state == "unseen":
             return Outcome(operation_id=operation_id, state="running", reason="It waits its turn; ask for it again.")
         return told
+
+    def _ended(self, operation_id: str) -> None:
+        self._asked[operation_id] -= 1
+        if not self._asked[operation_id]:
+            del self._asked[operation_id]
 
     async def _in_thread(self, work: Callable[[], T], pool: ThreadPoolExecutor | None = None) -> T:
         """Run `work` in a thread. A cancelled caller stops waiting; the work goes on, and the process waits for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,12 @@ def trust(world: Mapping[str, Any] | None = None) -> Trust:
 class FixedSources(Sources):
     """Sources that believe the world of the vectors, whatever stands on the disk."""
 
+    def catalogue(self) -> Catalogue:
+        return trust().catalogue
+
+    def services(self) -> Mapping[str, Service]:
+        return trust().services
+
     def trust(self) -> Trust:
         return trust()
 
@@ -48,6 +54,8 @@ class FakeTarget:
 
     look: PlayResult
     acted: PlayResult | None = None
+    on_look: Callable[[], None] = lambda: None
+    """Called while a look is made."""
     looks: list[PlayRequest] = field(default_factory=list)
     acts: list[PlayRequest] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,6 +64,8 @@ class FakeTarget:
         """Take the place of `run_play`."""
         with self.lock:
             (self.looks if request.check else self.acts).append(request)
+        if request.check:
+            self.on_look()
         return self.look if request.check or self.acted is None else self.acted
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 
 from mcp_servers.remediation import locks
 from mcp_servers.remediation.canonical import canonical_bytes, digest
-from mcp_servers.remediation.executor import Executor, Sources, Untrusted
-from mcp_servers.remediation.journal import Journal, JournalError, OutOfStep
+from mcp_servers.remediation.executor import CannotRehearse, Executor, Outcome, Sources, Untrusted
+from mcp_servers.remediation.journal import Journal, JournalError, Operation, OutOfStep
 from mcp_servers.remediation.play import PlayRequest, PlayResult
+from mcp_servers.remediation.verify import verify
 from mcp_servers.remediation.warm import write_receipt
-from tests.mcp_servers.remediation.fakes import FakeTarget, as_rehearsed, executor
+from tests.mcp_servers.remediation.fakes import Clock, FakeTarget, as_rehearsed, executor
 from tests.vectors import grant_world
 
 PROPOSAL = grant_world.proposal()
@@ -40,7 +42,7 @@ def test_an_execution_is_written_down_step_by_step(tmp_path: Path) -> None:
     assert (outcome.before, outcome.after) == ({"state": "stopped"}, {"state": "running"})
     assert outcome.started_at <= outcome.finished_at
     assert kinds(room) == ["checking", "begun", "finished"]
-    assert room.journal.broken_at() == 0
+    assert verify(room.journal.path).ok
 
 
 def test_a_used_grant_acts_no_second_time_and_returns_what_is_recorded(tmp_path: Path) -> None:
@@ -159,6 +161,73 @@ def test_an_operation_that_somebody_holds_is_running(tmp_path: Path) -> None:
         assert room.execute(ID, PROPOSAL, GRANT).state == "running"
 
 
+def test_an_act_between_two_looks_at_the_journal_is_not_told_as_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = executor(tmp_path, fake())
+    find = room.journal.find
+    late = iter([lambda: room.execute(ID, PROPOSAL, GRANT)])
+
+    def find_and_then_act(operation_id: str) -> Operation | None:
+        found = find(operation_id)
+        monkeypatch.setattr(room.journal, "find", find)
+        next(late)()
+        return found
+
+    monkeypatch.setattr(room.journal, "find", find_and_then_act)
+    assert room.get_operation(ID).state == "finished"
+
+
+def test_what_is_only_looked_at_by_two_at_once_is_unseen_to_both(tmp_path: Path) -> None:
+    room = executor(tmp_path, fake())
+    with locks.watched(room.journal.locks, ID):
+        assert room.get_operation(ID).state == "unseen"
+
+
+def test_a_second_caller_whose_grant_has_just_expired_is_told_what_the_first_has_done(tmp_path: Path) -> None:
+    told: list[Outcome] = []
+    late = executor(tmp_path, fake(), Clock(grant_world.NOW + timedelta(hours=1)))
+    target = fake()
+    target.on_look = lambda: told.extend([late.execute(ID, PROPOSAL, GRANT), late.get_operation(ID)])
+    assert executor(tmp_path, target).execute(ID, PROPOSAL, GRANT).state == "finished"
+    assert [outcome.state for outcome in told] == ["running", "running"]
+    again = late.execute(ID, PROPOSAL, GRANT)
+    assert (again.state, again.replayed) == ("finished", True)
+
+
+@pytest.mark.parametrize("look", [{"undo": {}}, {"before": {"state": 2**60}}, {"undo": {"revision": 2**60}}])
+def test_a_look_that_cannot_be_used_is_refused_in_words_and_leaves_the_grant_unused(
+    look: dict[str, Any], tmp_path: Path
+) -> None:
+    target = fake()
+    target.look = as_rehearsed(PROPOSAL, **look)
+    room = executor(tmp_path, target)
+    outcome = room.execute(ID, PROPOSAL, GRANT)
+    assert (outcome.state, outcome.code, target.acts) == ("refused", "look_failed", [])
+    assert room.get_operation(ID).state == "unseen"
+
+
+@pytest.mark.parametrize("look", [{"undo": {}}, {"before": {"state": 2**60}}])
+def test_a_look_that_cannot_be_used_cannot_be_rehearsed(look: dict[str, Any], tmp_path: Path) -> None:
+    target = fake()
+    target.look = as_rehearsed(PROPOSAL, **look)
+    with pytest.raises(CannotRehearse, match="cannot be used"):
+        executor(tmp_path, target).rehearse("mend", "orders", {})
+
+
+def test_an_act_that_leaves_what_has_no_canonical_form_did_something_else(tmp_path: Path) -> None:
+    target = fake(after={"state": 2**60})
+    outcome = executor(tmp_path, target).execute(ID, PROPOSAL, GRANT)
+    assert (outcome.state, outcome.code, outcome.after) == ("failed", "different_effect", {"state": 2**60})
+
+
+def test_a_receipt_that_cannot_be_put_away_does_not_hide_the_end(tmp_path: Path) -> None:
+    room = executor(tmp_path, fake())
+    room.journal.receipts.rmdir()
+    room.journal.receipts.touch()
+    assert room.execute(ID, PROPOSAL, GRANT).state == "finished"
+
+
 def _begun(room: Executor) -> None:
     room.journal.open(ID, canonical_bytes(PROPOSAL).decode(), "mend", "orders", "ada")
     room.journal.move(ID, "checking", "begun", started_at="2026-11-20T12:00:00.000Z")
@@ -198,6 +267,33 @@ def test_a_full_disk_before_the_beginning_means_nothing_is_done(tmp_path: Path) 
     outcome = room.execute(ID, PROPOSAL, GRANT)
     assert (outcome.state, outcome.code, target.acts) == ("refused", "journal", [])
     assert "full" in outcome.reason
+
+
+def test_a_journal_that_cannot_be_read_says_nothing_about_what_has_run(tmp_path: Path) -> None:
+    target = fake()
+    room = executor(tmp_path, target)
+    assert room.execute(ID, PROPOSAL, GRANT).state == "finished"
+    room.journal.path.rename(tmp_path / "elsewhere.db")
+    outcome = room.execute(ID, PROPOSAL, GRANT)
+    assert (outcome.state, outcome.code, len(target.acts)) == ("unknown", "journal", 1)
+    assert "Nothing was done" not in outcome.reason
+
+
+def test_a_lock_that_cannot_be_taken_says_nothing_about_what_has_run(tmp_path: Path) -> None:
+    target = fake()
+    room = executor(tmp_path, target)
+    room.journal.locks.rmdir()
+    outcome = room.execute(ID, PROPOSAL, GRANT)
+    assert (outcome.state, outcome.code, target.looks) == ("unknown", "journal", [])
+
+
+def test_a_record_that_cannot_be_read_is_unknown(tmp_path: Path) -> None:
+    room = executor(tmp_path, fake())
+    room.journal.open(ID, "[]", "mend", "orders", "ada")
+    room.journal.move(ID, "checking", "begun")
+    assert room.execute(ID, PROPOSAL, GRANT).state == "unknown"
+    with pytest.raises(JournalError, match="cannot be read"):
+        room.get_operation(ID)
 
 
 class _FullJournal(Journal):
@@ -264,7 +360,66 @@ def test_events_and_operations_cannot_be_rewritten(tmp_path: Path) -> None:
     connection.execute("update events set body = '{}' where seq = 2")
     connection.commit()
     connection.close()
-    assert room.journal.broken_at() == 2
+    found = verify(room.journal.path)
+    assert (found.ok, found.events) == (False, 1)
+    assert "event 2" in found.why
+
+
+COLUMNS = "id, state, proposal, action, target, approver"
+BACK = f"select id, 'checking', proposal, action, target, approver from operations where id = '{ID}'"
+REPLACEMENTS = [
+    f"insert or replace into operations ({COLUMNS}) {BACK}",
+    f"replace into operations ({COLUMNS}) {BACK}",
+    f"insert or ignore into operations ({COLUMNS}) {BACK}",
+    f"insert or replace into operations (rowid, {COLUMNS}) values (1, 'other', 'checking', '', '', '', '')",
+    "update or replace operations set rowid = 1 where id = 'waiting'",
+    "update or replace operations set approver = 'mallory' where id = 'waiting'",
+    "insert or replace into events select seq, at, operation, 'x', body, previous, 'x' from events where seq = 2",
+    "insert or replace into events select 9, at, operation, 'x', body, previous, hash from events where seq = 2",
+]
+
+
+@pytest.mark.parametrize("statement", REPLACEMENTS)
+def test_nothing_in_the_journal_can_be_replaced(statement: str, tmp_path: Path) -> None:
+    target = fake()
+    room = executor(tmp_path, target)
+    room.execute(ID, PROPOSAL, GRANT)
+    room.journal.open("waiting", "{}", "mend", "orders", "ada")
+    before = (room.journal.find(ID), room.journal.find("waiting"), room.journal.events())
+    connection = sqlite3.connect(room.journal.path, isolation_level=None)
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(statement)
+    connection.close()
+    assert (room.journal.find(ID), room.journal.find("waiting"), room.journal.events()) == before
+    assert room.execute(ID, PROPOSAL, GRANT).replayed
+    assert len(target.acts) == 1
+
+
+@pytest.mark.parametrize(
+    "rewrite", [f"insert or replace into operations ({COLUMNS}) {BACK}", "delete from operations where state <> 'x'"]
+)
+def test_a_record_that_was_rewritten_without_its_triggers_lets_nothing_act_again(rewrite: str, tmp_path: Path) -> None:
+    target = fake()
+    room = executor(tmp_path, target)
+    room.execute(ID, PROPOSAL, GRANT)
+    connection = sqlite3.connect(room.journal.path, isolation_level=None)
+    for (trigger,) in connection.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+        connection.execute(f"drop trigger {trigger}")
+    connection.execute(rewrite)
+    connection.close()
+    outcome = room.execute(ID, PROPOSAL, GRANT)
+    assert (outcome.state, outcome.code, len(target.acts)) == ("unknown", "journal", 1)
+    with pytest.raises(JournalError, match="rewritten"):
+        room.get_operation(ID)
+    with pytest.raises(OutOfStep, match="begun"):
+        room.journal.open(ID, canonical_bytes(PROPOSAL).decode(), "mend", "orders", "ada")
+    assert "its events say finished" in verify(room.journal.path).why
+
+
+def test_an_event_of_any_length_is_written_down(tmp_path: Path) -> None:
+    room = executor(tmp_path, fake())
+    room.journal.note(ID, "not_admitted", {"code": "é" * 100_000})
+    assert verify(room.journal.path).ok
 
 
 def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -151,3 +153,33 @@ def test_a_module_changed_on_disk_is_the_one_that_runs(tmp_path: Path) -> None:
         room.ansible.close()
     assert (old.diff, new.diff) == ("one line", "another line")
     assert old.catalogue != new.catalogue
+
+
+def test_a_disk_too_full_for_the_receipt_does_not_swallow_the_answer(tmp_path: Path) -> None:
+    room = lay_out(tmp_path)
+    try:
+        seen = room.rehearse("write_line", "orders", {"place": str(tmp_path), "text": "x"})
+        proposal = propose(seen.model_dump())
+        name = digest(proposal)
+        room.journal.receipt_path(name).with_suffix(".tmp").symlink_to("/dev/full")
+        outcome = room.execute(name, proposal, approve(proposal, "ada"))
+    finally:
+        room.ansible.close()
+    assert outcome.state == "finished"
+    assert effects(tmp_path) == 1
+
+
+def test_a_play_for_which_no_file_can_be_opened_is_a_result_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    room = lay_out(tmp_path)
+    monkeypatch.setattr(socket, "socketpair", too_many)
+    play = tmp_path / "code" / "plays" / "write_line.yml"
+    request = PlayRequest(
+        play=play, inventory=tmp_path / "inventory.yaml", node="node-1", check=True, values={}, limit_s=30
+    )
+    result = room.ansible.run(request)
+    assert (result.status, result.message) == ("broken", "The play could not be run: Too many open files.")

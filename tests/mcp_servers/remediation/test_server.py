@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from mcp_servers.remediation import server
+from mcp_servers.remediation.canonical import digest
+from tests.mcp_servers.remediation.fakes import FakeTarget, as_rehearsed, executor
 from tests.mcp_servers.remediation.waiting import lay_out
 from tests.vectors import grant_world
 
@@ -104,3 +109,39 @@ def test_a_server_that_cannot_trust_its_files_does_not_start(broken: str, tmp_pa
     assert done.returncode == 2
     assert broken in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_an_execution_that_waits_its_turn_is_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "AT_ONCE", 1)
+    first, second = grant_world.proposal(), grant_world.proposal(incident="INC-2")
+    go_on = threading.Event()
+    target = FakeTarget(as_rehearsed(first), on_look=lambda: _wait_for(go_on))
+    tools = server.Tools(executor(tmp_path, target))
+    calls = []
+    try:
+        for proposal in (first, second):
+            calls.append(asyncio.create_task(tools.execute(digest(proposal), proposal, grant_world.grant(proposal))))
+            await asyncio.sleep(0)  # one turn of the loop: the call is on its way
+        calls[1].cancel()  # nobody waits for it any more, and it will run all the same
+        told = [(await tools.get_operation(digest(proposal))).state for proposal in (first, second)]
+    finally:
+        go_on.set()
+    assert told == ["running", "running"]
+    assert (await calls[0]).state == "finished"
+    async with asyncio.timeout(10):
+        while (ended := await tools.get_operation(digest(second))).state == "running":
+            await asyncio.sleep(0.01)
+    assert ended.state == "finished"
+    never = await tools.get_operation("sha256:" + "0" * 64)
+    assert never.state == "unseen"
+
+
+def _wait_for(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
+async def test_an_execution_that_was_refused_at_the_gate_waits_no_more(tmp_path: Path) -> None:
+    proposal = grant_world.proposal()
+    tools = server.Tools(executor(tmp_path, FakeTarget(as_rehearsed(proposal))))
+    assert (await tools.execute(digest(proposal), proposal, "please")).code == "grant_unreadable"
+    assert (await tools.get_operation(digest(proposal))).state == "unseen"
