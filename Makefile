@@ -41,7 +41,7 @@ demo: setup ## from ticket to verified fix, on a small estate of real services
 	@$(BIN)/countersign demo $(ARGS)
 
 test: setup ## all tests
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 check: setup ## format, lint, types, imports
 	@$(BIN)/ruff format --check $(ARGS) .

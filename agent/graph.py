@@ -1,7 +1,9 @@
 """The path from ticket to verified fix, on one page. It holds no authority: what happened stands in the journal.
 
 intake -> recall -> investigate <-> reason -> propose -> rehearse -> suggest -> await approval -> execute -> verify
-                                                                \\-> suggest (nothing to approve) -> report <-/
+       ^     |        ^       |         |           \\-> suggest (nothing to approve) -> report <- ... <-/
+       |     \\-> survey (no service named)|
+       \\------------- (search again with what the systems say)
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from agent.nodes.intake import intake
 from agent.nodes.investigate import investigate
 from agent.nodes.investigation import Investigation
 from agent.nodes.propose import propose
-from agent.nodes.reason import reason, wants_more
+from agent.nodes.reason import after_reason, reason
 from agent.nodes.recall import recall
 from agent.nodes.rehearse import rehearse
 from agent.nodes.report import report, suggest
+from agent.nodes.survey import survey
 from agent.nodes.verify import verify
 
 Graph = CompiledStateGraph[State, Investigation, State, State]
@@ -36,6 +39,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
     path = StateGraph(State, context_schema=Investigation)
     path.add_node("intake", intake)
     path.add_node("recall", recall)
+    path.add_node("survey", survey)
     path.add_node("investigate", investigate)
     path.add_node("reason", reason)
     path.add_node("propose", _station(propose))
@@ -47,9 +51,10 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
     path.add_node("report", _station(report))
     path.add_edge(START, "intake")
     path.add_edge("intake", "recall")
-    path.add_conditional_edges("recall", _has_service, {True: "investigate", False: "reason"})
+    path.add_conditional_edges("recall", _after_recall, ["investigate", "survey", "reason"])
+    path.add_conditional_edges("survey", _has_service, {True: "investigate", False: "reason"})
     path.add_edge("investigate", "reason")
-    path.add_conditional_edges("reason", wants_more, {True: "investigate", False: "propose"})
+    path.add_conditional_edges("reason", after_reason, ["recall", "investigate", "propose"])
     path.add_conditional_edges("propose", _has_fix, {True: "rehearse", False: "suggest"})
     path.add_edge("rehearse", "suggest")
     path.add_conditional_edges("suggest", _has_proposal, {True: "await_approval", False: "report"})
@@ -63,6 +68,13 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
 def _station(function: Callable[[State, Runtime[Context]], Awaitable[State]]) -> Any:
     """Take a station that needs the common parts alone; `Runtime` is invariant, so the type checker needs this word."""
     return function
+
+
+def _after_recall(state: State) -> str:
+    if state["service"]:
+        return "investigate"
+    about_services = any(source["relevant"] and source["executable"] for source in state["sources"])
+    return "survey" if about_services and not state["asked_for"] else "reason"
 
 
 def _has_service(state: State) -> bool:

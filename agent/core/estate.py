@@ -75,6 +75,15 @@ class Estate:
         """Return the nearest service of `kind` among `name` and what it depends on, or None."""
         return next((one for one in self.scope(name) if self.services[one].kind == kind), None)
 
+    def user_facing(self) -> list[Service]:
+        """Return the services that no other one depends on and that can be looked at from outside, by name."""
+        needed = {name for service in self.services.values() for name in service.depends_on}
+        return [
+            service
+            for name, service in sorted(self.services.items())
+            if name not in needed and service.facets & {"health", "listen"}
+        ]
+
     def named_in(self, text: str) -> tuple[str, ...]:
         """Return the services that `text` names, by name, title or alias; the longest and most frequent names first."""
         folded = " ".join(re.sub(r"[^\w]+", " ", text.casefold()).split())

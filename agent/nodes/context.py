@@ -32,6 +32,10 @@ class State(TypedDict, total=False):
     diagnosis: dict[str, Any]
     digest: str
     missing: list[str]
+    again: str
+    """Where reason wants to go again: investigate, or recall."""
+    searches: int
+    """How often the knowledge base was searched: first with the ticket's words, then with what the systems say."""
 
 
 @dataclass(frozen=True)

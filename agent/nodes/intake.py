@@ -24,6 +24,7 @@ async def intake(state: State, runtime: Runtime[Investigation]) -> State:
         "rounds": 0,
         "digest": "",
         "diagnosis": {},
+        "searches": 0,
     }
     named = ""
     if state.get("ticket"):

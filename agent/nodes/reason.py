@@ -8,20 +8,23 @@ from agent.core.verdict import Diagnosis, Outcome
 from agent.nodes.case import case_of
 from agent.nodes.context import State
 from agent.nodes.investigation import Investigation
+from agent.nodes.recall import may_search_again
 
 MOST_ROUNDS = 3
 
 
 async def reason(state: State, runtime: Runtime[Investigation]) -> State:
-    """Return the diagnosis, or nothing when another round of checks is wanted (see `wants_more`)."""
+    """Return the diagnosis, or where to go again: to more checks, or to another search."""
     context = runtime.context
     diagnosis = _without_looking(state, context)
     if diagnosis is None:
         case = case_of(state, context)
         done = {one.check.key for one in case.observations}
         if state["rounds"] < MOST_ROUNDS and any(check.key not in done for check in await context.reasoner.plan(case)):
-            return {}
+            return {"again": "investigate"}
         diagnosis = await context.reasoner.diagnose(case)
+        if diagnosis.outcome in {Outcome.UNDECIDED, Outcome.NO_PAGE} and may_search_again(state):
+            return {"again": "recall"}
     context.say("diagnosis", **diagnosis.to_json())
     context.journal.append(
         context.stamp(),
@@ -38,9 +41,9 @@ async def reason(state: State, runtime: Runtime[Investigation]) -> State:
     return {"diagnosis": diagnosis.to_json()}
 
 
-def wants_more(state: State) -> bool:
-    """True while there is no verdict yet."""
-    return not state.get("diagnosis")
+def after_reason(state: State) -> str:
+    """Return where to go: on with a verdict, else to more checks or to another search."""
+    return "propose" if state.get("diagnosis") else state["again"]
 
 
 def _without_looking(state: State, context: Investigation) -> Diagnosis | None:
@@ -61,9 +64,10 @@ def _without_looking(state: State, context: Investigation) -> Diagnosis | None:
         )
     relevant = [source for source in state["sources"] if source["relevant"]]
     if relevant:
+        looked = "no system was looked at" if not state["observations"] else "what users see was looked at from outside"
         return Diagnosis(
             Outcome.PAGE,
-            "The ticket names no service of the inventory, so no system was looked at; "
+            f"The ticket names no service of the inventory, so {looked}; "
             f"the page {relevant[0]['page']} ({relevant[0]['title']}) is about it.",
         )
     return Diagnosis(

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from langgraph.runtime import Runtime
 
 from agent.core.display import inert, one_line
 from agent.core.errors import CountersignError
-from agent.nodes.context import State
+from agent.core.evidence import summary
+from agent.core.verdict import outlook
+from agent.nodes.context import State, observations
 from agent.nodes.investigation import Investigation
 
 PAGES = 5
+MOST_CHARACTERS = 1500
+_TELLING = re.compile(r"(?i)error|fail|time ?out|refused|cancel|denied|exceed|full|expired|cannot|invalid")
+_LINE_HEAD = re.compile(r"^[\d\-:.,TZ+/ \[\]]+")
+"""Date and time in front of a log line: they differ in every line and say nothing."""
 
 
 async def recall(state: State, runtime: Runtime[Investigation]) -> State:
-    """Return sources (page, title, score, best passages with their content hash) and similar solved tickets."""
+    """Return sources (page, title, score, best passages with their content hash) and similar solved tickets.
+
+    The second time, when no page fitted the ticket's words, what the failing services say is searched for instead.
+    """
     context = runtime.context
-    context.say("step", name="recall", says="searching the knowledge base")
-    text = f"{state['subject']}\n{state['body']}".strip()
+    first = not state.get("searches")
+    says = "searching the knowledge base" if first else "searching the knowledge base for what the systems say"
+    context.say("step", name="recall", says=says)
+    text = f"{state['subject']}\n{state['body']}".strip() if first else _symptoms(state)
     missing = list(state.get("missing", []))
     searching = asyncio.to_thread(context.knowledge.search, text, PAGES)
-    similar = []
-    if state.get("ticket"):
+    similar = list(state.get("similar", []))
+    if state.get("ticket") and first:
         try:
             similar = await context.tickets.similar(text, state["service"], state["ticket"])
         except CountersignError as error:
@@ -54,7 +66,7 @@ async def recall(state: State, runtime: Runtime[Investigation]) -> State:
                 score=round(float(hit.score), 2),
                 executable=hit.runbook is not None,
             )
-    for one in similar:
+    for one in similar if first else ():
         context.say(
             "similar",
             ticket=one["ticket"],
@@ -63,4 +75,29 @@ async def recall(state: State, runtime: Runtime[Investigation]) -> State:
             solution=one_line(one["solution"]),
             verified=one["verified"],
         )
-    return {"sources": sources, "similar": similar, "missing": missing}
+    if not first:
+        missing.append(
+            "the ticket's words led to no confirmed cause; pages were found by what the failing services say"
+        )
+        found = {source["page"] for source in sources if source["relevant"]}
+        sources = [source for source in state["sources"] if source["page"] not in found] + sources
+    return {"sources": sources, "similar": similar, "missing": missing, "searches": state.get("searches", 0) + 1}
+
+
+def may_search_again(state: State) -> bool:
+    """True when something was seen failing and only the ticket's words were searched for so far."""
+    return bool(state["searches"] == 1 and _symptoms(state))
+
+
+def _symptoms(state: State) -> str:
+    """Return what the failing services say, each line once: their answers and the telling lines of their logs."""
+    seen = observations(state)
+    view = outlook(list(dict.fromkeys(one.check.service for one in seen)), seen)
+    lines = []
+    for one in seen:
+        if one.result is None or one.check.service not in view.ill:
+            continue
+        lines.append(f"{one.check.tool}: {summary(one)}")
+        telling = [line for line in str(one.result.get("last_log", "")).splitlines() if _TELLING.search(line)]
+        lines += [_LINE_HEAD.sub("", line) for line in telling]
+    return "\n".join(dict.fromkeys(lines))[:MOST_CHARACTERS]

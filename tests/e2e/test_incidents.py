@@ -21,6 +21,7 @@ from evals.lab.faults import FAULTS, HEALTHY, Fault, ticket
 from tests.e2e.world import Assistant, assistant
 from tests.labs import running_lab
 
+CITIZEN = "A citizen tells me on the phone that the page says bad gateway."
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RIGHT = {
@@ -219,6 +220,42 @@ async def test_without_the_diagnostics_server_nothing_is_proposed_and_the_note_s
 async def test_an_unknown_ticket_is_a_plain_error(desk: Assistant) -> None:
     with pytest.raises(CountersignError, match="T-9999"):
         await desk.app.take_ticket("T-9999")
+
+
+async def test_where_no_service_is_named_the_only_failing_one_that_users_see_is_taken(
+    desk: Assistant, broken: Fault
+) -> None:
+    incident = await desk.take(
+        "Error 502 for citizens", "A citizen tells me on the phone that the page says bad gateway."
+    )
+    stored = desk.proposal(incident)
+    assert stored is not None, desk.said(incident)
+    assert stored.proposal.target == desk.lab.application.name
+    assert "the only one that users see failing" in desk.said(incident)
+    await desk.decide(stored, "dana.meyer", "reject")
+    await desk.app.resume(incident.id)
+
+
+async def test_where_no_service_is_named_and_none_fails_nothing_is_proposed(desk: Assistant) -> None:
+    incident = await desk.take(
+        "Error 502 for citizens", "A citizen tells me on the phone that the page says bad gateway."
+    )
+    assert incident.state == "page" and desk.proposal(incident) is None
+    assert "was looked at from outside" in desk.said(incident)
+
+
+@pytest.mark.parametrize("broken", ["database-locked"], indirect=True)
+async def test_where_no_page_fits_the_words_one_is_found_by_what_the_systems_say(
+    desk: Assistant, broken: Fault
+) -> None:
+    written = broken.ticket(desk.lab.estate, 2)
+    incident = await desk.take(written.subject, written.body, desk.lab.front.name)
+    stored = desk.proposal(incident)
+    assert stored is not None, desk.said(incident)
+    assert stored.proposal.action == "end_blocking_session"
+    assert "found by what the failing services say" in desk.said(incident)
+    await desk.decide(stored, "dana.meyer", "reject")
+    await desk.app.resume(incident.id)
 
 
 async def waiting(desk: Assistant, broken: Fault) -> StoredProposal:

@@ -6,12 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from agent.app import App, open_app
 from agent.approvals.client import ask
 from agent.core.event import Event
 from agent.core.lifecycle import Decision
-from agent.journal.store import Incident, StoredProposal
+from agent.journal.store import Incident, Journal, StoredProposal
 from agent.settings import Settings, load
 from agent.stage import approvals_process, configure, write_people
 from evals.lab.lab import Lab
@@ -150,3 +151,34 @@ def none_left(directory: Path, seconds: float = 20) -> list[str]:
     while (left := processes_of(directory)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
+
+
+def countersign(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with the demos kept in `home`."""
+    environment = dict(os.environ) | {"COUNTERSIGN_DEMO_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-m", "agent.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=HERE,
+        env=environment,
+        timeout=90,
+        check=False,
+    )
+
+
+@contextmanager
+def journal_of(directory: Path) -> Iterator[Journal]:
+    """Open the journal of a demo."""
+    journal = Journal(directory / "assistant" / "state" / "journal.db")
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def operations(directory: Path) -> list[str]:
+    """Return the states of the operations in the remediation server's own journal."""
+    with closing(sqlite3.connect(directory / "assistant" / "state" / "remediation.db")) as raw:
+        return [str(row[0]) for row in raw.execute("SELECT state FROM operations")]
