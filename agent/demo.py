@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -295,7 +296,7 @@ class Story:
         await ask(self.settings.socket, stored.digest, decision, person, reason, "demo")
 
     @contextlib.contextmanager
-    def _keyboard(self):  # type: ignore[no-untyped-def]
+    def _keyboard(self) -> Iterator[None]:
         """Read lines without blocking anything, so that a decision made elsewhere is noticed while we wait."""
         if not self.interactive:
             yield

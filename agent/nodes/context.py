@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from agent.core.estate import Estate
 from agent.core.event import Event
-from agent.core.evidence import Observation
+from agent.core.evidence import Observation, summary
 from agent.gateway.gateway import Acting, Looking
 from agent.journal.store import Journal
 
@@ -59,6 +59,20 @@ class Context:
     def say(self, kind: str, **data: Any) -> None:
         """Tell whoever watches."""
         self.emit(Event(kind, data))
+
+
+def say_check(context: Context, one: Observation) -> None:
+    """Tell whoever watches that a check was made, and what it showed."""
+    context.say(
+        "check",
+        id=one.id,
+        tool=one.check.tool,
+        args=dict(one.check.args),
+        took_ms=one.took_ms,
+        made=one.made,
+        says=summary(one),
+        server=one.server,
+    )
 
 
 def stamp(moment: datetime) -> str:

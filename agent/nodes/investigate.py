@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from agent.core.evidence import Check, Observation, summary
+from agent.core.evidence import Check
 from agent.nodes.case import case_of
-from agent.nodes.context import State
+from agent.nodes.context import State, say_check
 from agent.nodes.investigation import Investigation
 
 MOST_CHECKS = 60
@@ -29,22 +29,9 @@ async def investigate(state: State, runtime: Runtime[Investigation]) -> State:
         wanted = dict(list(wanted.items())[:room])
     if wanted:
         context.say("step", name="investigate", says=f"looking at the systems, {len(wanted)} checks, read only")
-    made = await context.looking.observe_all(wanted, lambda one: _show(context, one))
+    made = await context.looking.observe_all(wanted, lambda one: say_check(context, one))
     return {
         "observations": [*state.get("observations", []), *(one.to_json() for one in made)],
         "rounds": state.get("rounds", 0) + 1,
         "missing": missing,
     }
-
-
-def _show(context: Investigation, one: Observation) -> None:
-    context.say(
-        "check",
-        id=one.id,
-        tool=one.check.tool,
-        args=dict(one.check.args),
-        took_ms=one.took_ms,
-        made=one.made,
-        says=summary(one),
-        server=one.server,
-    )

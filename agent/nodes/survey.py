@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from agent.core.evidence import Check, summary
+from agent.core.evidence import Check
 from agent.core.verdict import outlook
-from agent.nodes.context import State
+from agent.nodes.context import State, say_check
 from agent.nodes.investigation import Investigation
 
 MOST_SERVICES = 20
@@ -21,19 +21,7 @@ async def survey(state: State, runtime: Runtime[Investigation]) -> State:
         for number, service in enumerate(seen_by_users, 1)
     }
     context.say("step", name="survey", says=f"no service is named; looking at the {len(checks)} that users see")
-    made = await context.looking.observe_all(
-        checks,
-        lambda one: context.say(
-            "check",
-            id=one.id,
-            tool=one.check.tool,
-            args=dict(one.check.args),
-            took_ms=one.took_ms,
-            made=one.made,
-            says=summary(one),
-            server=one.server,
-        ),
-    )
+    made = await context.looking.observe_all(checks, lambda one: say_check(context, one))
     ill = outlook([service.name for service in seen_by_users], made).ill
     update: State = {"observations": [one.to_json() for one in made]}
     if len(ill) == 1:

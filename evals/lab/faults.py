@@ -19,6 +19,8 @@ from evals.lab.estate import Estate, Role
 from evals.lab.front import Answer
 from evals.lab.lab import Lab
 
+FELT_SECONDS = 6.0
+"""Nobody writes a ticket in the second in which something hangs."""
 HEALTHY = "healthy"
 """The name of the tickets for which nothing was broken."""
 
@@ -145,9 +147,10 @@ class DatabaseLocked(Fault):
     summary = "a reporting session locks the permits table and hangs, its transaction open"
 
     def inject(self, lab: Lab, variant: int = 0) -> None:
-        """Start the report, and wait until users feel it."""
+        """Start the report, and wait until users have felt it for as long as it takes to write to somebody."""
         lab.start_report()
         lab.supervision.until(lambda: not lab.healthy(), 10, "the lock to be felt")
+        lab.supervision.until(lambda: lab.report_holds_lock(FELT_SECONDS), 20, "the lock to be felt for a while")
 
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (ServiceStopped(), ConfigBroken(), DatabaseLocked())}

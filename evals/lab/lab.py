@@ -201,15 +201,16 @@ class Lab:
                         [self.estate.database.reporting_user],
                     )
 
-    def report_holds_lock(self) -> bool:
-        """Tell whether a session of the reporting user holds the lock that shuts everyone else out."""
+    def report_holds_lock(self, seconds: float = 0) -> bool:
+        """Tell whether a session of the reporting user holds the lock that shuts everyone else out, for so long."""
         query = (
             "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-            "WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = to_regclass(%s) AND a.usename = %s"
+            "WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = to_regclass(%s) AND a.usename = %s "
+            "AND clock_timestamp() - a.xact_start >= make_interval(secs => %s)"
         )
         names = self.estate.database
         with self.connect() as connection:
-            row = connection.execute(query, [f'"{names.table}"', names.reporting_user]).fetchone()
+            row = connection.execute(query, [f'"{names.table}"', names.reporting_user, seconds]).fetchone()
         return bool(row and row[0])
 
     def mend(self) -> None:
