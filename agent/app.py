@@ -8,31 +8,41 @@ import fcntl
 import json
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.chat.story import Story
 from agent.core.display import inert, one_line, redact
-from agent.core.errors import CountersignError
+from agent.core.errors import CountersignError, Refused
 from agent.core.event import Event
+from agent.core.evidence import Observation
 from agent.core.lifecycle import GOES_ON
 from agent.core.lifecycle import State as Standing
+from agent.core.policy import may_decide, who_may
 from agent.core.proposal import AGENT
+from agent.core.verdict import Diagnosis, Fix
 from agent.inventory import load_estate
 from agent.journal.store import LIVE
 from agent.settings import Settings
 
 if TYPE_CHECKING:
+    from agent.core.estate import Estate
     from agent.graph import Graph
-    from agent.journal.store import Incident
+    from agent.journal.store import Incident, Journal, StoredProposal
     from agent.nodes.context import State
     from agent.nodes.investigation import Investigation
 
 UNKNOWN = "unknown"
 MOST_KEPT = 20_000
 """Characters of a question that the journal keeps."""
+Watch = Callable[[Event], None]
+"""Whoever wants to see what happens on the path while it happens."""
+_WATCHER: ContextVar[Watch | None] = ContextVar("watcher", default=None)
+"""Who watches this task's incident: several are worked on side by side, and each has its own audience."""
 RECURSION_LIMIT = 40
 """Steps of the graph for one incident; the path has eleven stations, and LangGraph's own default is 10,007."""
 LOCK_POLLS = 600
@@ -45,20 +55,59 @@ class App:
     def __init__(self, settings: Settings, graph: Graph, context: Investigation) -> None:
         self.settings, self.graph, self.context = settings, graph, context
 
-    async def take_ticket(self, ticket: str) -> Incident:
-        """Work on a ticket until it waits for a person or is done; the live incident of a ticket goes on."""
+    @property
+    def journal(self) -> Journal:
+        """What happened."""
+        return self.context.journal
+
+    @property
+    def estate(self) -> Estate:
+        """The services, as the inventory has them."""
+        return self.context.estate
+
+    @property
+    def embedder(self) -> Any:
+        """What turns texts into vectors here; None where meaning cannot be compared."""
+        return self.context.knowledge.embedder
+
+    def stamp(self) -> str:
+        """Return the time as text: UTC, ISO 8601, whole seconds."""
+        return self.context.stamp()
+
+    @contextmanager
+    def watched_by(self, watch: Watch) -> Iterator[None]:
+        """Send what happens on the path, as far as this task starts it, to `watch` in place of the app's audience."""
+        token = _WATCHER.set(watch)
+        try:
+            yield
+        finally:
+            _WATCHER.reset(token)
+
+    async def take_ticket(self, ticket: str, opened: Callable[[Incident], None] | None = None) -> Incident:
+        """Work on a ticket until it waits for a person or is done; the live incident of a ticket goes on.
+
+        `opened` hears of the incident before anything is looked at.
+        """
+        self._intake_allowed()
         await self.context.tickets.get(ticket)  # a ticket that is not there opens no incident
         await self.settle()
         incident, new = self.context.journal.open_incident(self.context.stamp(), ticket, "", AGENT)
+        if opened:
+            opened(incident)
         return await self._drive(incident.id, {"incident": incident.id, "ticket": ticket} if new else None)
 
-    async def take_question(self, text: str, service: str = "", requester: str = "") -> Incident:
+    async def take_question(
+        self, text: str, service: str = "", requester: str = "", opened: Callable[[Incident], None] | None = None
+    ) -> Incident:
         """Work on a question that has no ticket: its first line is the subject."""
+        self._intake_allowed()
         subject, _, body = text.strip().partition("\n")
         question = {"subject": one_line(redact(subject), 120), "body": redact(inert(body, MOST_KEPT))}
         question |= {"service": one_line(service, 80), "requester": one_line(requester, 120)}
         at = self.context.stamp()
         incident, _ = self.context.journal.open_incident(at, "", question["subject"], AGENT, question)
+        if opened:
+            opened(incident)
         return await self._drive(incident.id, _asked(incident.id, question))
 
     async def resume(self, incident: str) -> Incident:
@@ -83,6 +132,96 @@ class App:
             current = journal.current(incident.id)
             if incident.state == "awaiting_approval" and current is not None and current.state not in GOES_ON:
                 await self._drive(incident.id, None)
+
+    async def edit(self, name: str, args: Mapping[str, str | int | bool], person: str) -> StoredProposal:
+        """Put another proposal in the place of one that waits: the same action and target with other parameters.
+
+        It is rehearsed anew, `person` is its author (and so may not approve it where four eyes are asked for), and the
+        old one is superseded. Refused with `already_decided`, `not_entitled`, `bad_args` or `no_change`.
+        """
+        from agent.nodes.rehearse import about_action, frozen
+
+        context, journal = self.context, self.context.journal
+        old = journal.proposal(name)
+        target = context.estate.services.get(old.proposal.target)
+        if target is None:
+            raise Refused("wrong_target", f"{old.proposal.target} is not in the inventory any more")
+        may_decide(old.proposal, person, target)
+        fix = Fix(old.proposal.action, old.proposal.target, dict(args))
+        if fix.params == old.proposal.params:
+            raise Refused("no_change", "these are the parameters that the proposal has already")
+        try:
+            promise = await context.acting.action(fix.action)
+            seen = await context.acting.rehearse(fix.action, fix.target, fix.params)
+        except CountersignError as error:
+            raise Refused("bad_args", f"it cannot be rehearsed like that: {error}") from error
+        if not seen["precondition"]["met"]:
+            raise Refused("bad_args", f"the target is not in the state for that: {seen['precondition']['says']}")
+        if not seen["changes"]:
+            raise Refused("no_change", "the rehearsal shows that it would change nothing")
+        proposal = frozen(context, old.incident, fix, seen, person, old.proposal.requester)
+        beside = old.card | about_action(promise, seen) | {"may_approve": list(who_may(proposal, target))}
+        async with _alone(self.settings.state / "run" / f"{old.incident}.lock"):
+            if journal.proposal(old.digest).state is not Standing.AWAITING:
+                raise Refused("already_decided", f"this proposal is already {journal.proposal(old.digest).state}")
+            new = journal.propose(context.stamp(), proposal, beside)
+            # Working memory follows; were it lost here, the journal would bring the new proposal back.
+            await self.graph.aupdate_state(_config(old.incident), {"digest": new}, as_node="suggest")
+            await self.graph.ainvoke(None, _config(old.incident), context=context, durability="sync")
+        return journal.proposal(new)
+
+    async def story(self, incident: str) -> Story:
+        """Return what is known of an incident, for answers about it and for whoever reads it later."""
+        journal = self.context.journal
+        known = journal.incident(incident)
+        kept = journal.account(incident)
+        if kept is None:
+            kept = dict((await self.graph.aget_state(_config(incident))).values or {})
+        stored = journal.current(incident)
+        service = str(kept.get("service") or known.service)
+        diagnosis = kept.get("diagnosis")
+        return Story(
+            incident=incident,
+            ticket=known.ticket,
+            subject=str(kept.get("subject") or known.subject),
+            body=str(kept.get("body", "")),
+            requester=str(kept.get("requester") or known.requester),
+            service=service,
+            scope=self.context.estate.scope(service) if service else (),
+            observations=tuple(Observation.from_json(one) for one in kept.get("observations", [])),
+            sources=tuple(kept.get("sources", [])),
+            similar=tuple(kept.get("similar", [])),
+            diagnosis=Diagnosis.from_json(diagnosis) if diagnosis else None,
+            missing=tuple(kept.get("missing", [])),
+            proposal=stored.proposal if stored else None,
+            digest=stored.digest if stored else "",
+            beside=stored.card if stored else {},
+            state=str(stored.state) if stored else "",
+            incident_state=known.state,
+            approver=stored.approver if stored else "",
+            reason=stored.reason if stored else "",
+            decided_at=stored.decided_at if stored else "",
+            outcome=stored.outcome if stored else {},
+            estate=tuple(sorted(self.context.estate.services)),
+        )
+
+    def search(self, text: str, limit: int = 5) -> list[dict[str, Any]]:
+        """Return the pages that fit a text, as sources; blocks for some milliseconds, so call it in a thread."""
+        from agent.nodes.recall import source_of
+
+        return [source_of(hit) for hit in self.context.knowledge.search(text, limit).hits]
+
+    async def abandon(self, incident: str, person: str) -> None:
+        """End an incident that a person stopped before anything was proposed."""
+        journal = self.context.journal
+        if journal.incident(incident).state in {"open", "investigating"}:
+            journal.move_incident(self.context.stamp(), incident, "withdrawn", f"person:{person}")
+
+    def _intake_allowed(self) -> None:
+        stop = self.context.journal.stopped().get("intake")
+        if stop is not None:
+            why = f": {stop.reason}" if stop.reason else ""
+            raise Refused("stopped", f"new work is not taken: {stop.by} stopped the intake at {stop.at}{why}")
 
     async def write_notes(self) -> list[str]:
         """Write the notes that are due; return what could not be written."""
@@ -177,7 +316,7 @@ async def open_app(
     logs.mkdir(exist_ok=True)
     environment = {"PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8"}
     servers = {
-        name: Server(specs(settings.command(name), name, logs, environment))
+        name: Server(specs(settings.command(name), name, logs, environment, settings.remote.get(name)))
         for name in ("tickets", "diagnostics", "remediation")
     }
     async with AsyncExitStack() as stack:
@@ -208,7 +347,7 @@ async def open_app(
             tickets=Tickets(servers["tickets"]),
             now=lambda: datetime.now(UTC),
             nonce=lambda: secrets.token_hex(16),
-            emit=emit,
+            emit=lambda event: (_WATCHER.get() or emit)(event),
             proposal_life=timedelta(minutes=settings.proposal_minutes),
             verify_seconds=float(settings.verify_seconds),
         )

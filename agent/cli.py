@@ -89,6 +89,7 @@ def main() -> None:
     help="Another estate than the built-in one: other names, people, ports.",
 )
 @click.option("--variant", type=click.IntRange(0, 99), default=0, help="Which wording of the ticket to use.")
+@click.option("--port", type=click.IntRange(0, 65534), default=8321, show_default=True, help="Where to serve the pages.")
 @click.option("--keep", is_flag=True, help="Leave the lab running at the end (it stops by itself when nobody uses it).")
 @as_json
 @plainly
@@ -99,6 +100,7 @@ def demo(
     directory: Path | None,
     estate: Path | None,
     variant: int,
+    port: int,
     keep: bool,
     as_json: bool,
 ) -> None:
@@ -109,7 +111,22 @@ def demo(
     """
     from agent.demo import Options, run
 
-    sys.exit(run(Options(script, fault, approve_as, directory, estate, variant, keep, as_json)))
+    sys.exit(run(Options(script, fault, approve_as, directory, estate, variant, keep, as_json, port)))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Another port than [server] says; 0 takes a free one.")
+@config
+@plainly
+def serve(port: int | None, config: Path | None) -> None:
+    """Serve the web widget, the console, the API and the worker behind them, until Ctrl-C.
+
+    Starts the approvals process as well, unless one listens already. What was going on when it ends goes on at the
+    next start.
+    """
+    from agent.commands import serve as run
+
+    sys.exit(run(settings(config), port))
 
 
 @main.command()
@@ -286,6 +303,58 @@ def audit_show(incident: str | None, config: Path | None, as_json: bool) -> None
     from agent.commands import show_journal
 
     sys.exit(show_journal(settings(config), incident, as_json))
+
+
+@main.group()
+def keys() -> None:
+    """API keys: for scripts of a person, and for machines."""
+
+
+@keys.command("create")
+@click.option("--for", "person", default="", metavar="PERSON", help="Whose key it is, by the name in the inventory.")
+@click.option("--machine", default="", metavar="NAME", help="The machine whose key it is; such a key decides nothing.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(["read", "ask", "decide", "stop", "audit", "metrics"]),
+    help="What it may; say it again for more.",
+)
+@click.option("--days", type=click.IntRange(1, 365), default=30, show_default=True, help="How long it is good.")
+@config
+@as_json
+@plainly
+def keys_create(
+    person: str, machine: str, scopes: tuple[str, ...], days: int, config: Path | None, as_json: bool
+) -> None:
+    """Make an API key and print it: once, it is stored nowhere."""
+    from agent.commands import create_key
+
+    sys.exit(create_key(settings(config), person, machine, scopes, days, as_json))
+
+
+@keys.command("list")
+@config
+@as_json
+@plainly
+def keys_list(config: Path | None, as_json: bool) -> None:
+    """List the API keys: whose they are, what they may, until when, and when each was last used."""
+    from agent.commands import list_keys
+
+    sys.exit(list_keys(settings(config), as_json))
+
+
+@keys.command("revoke")
+@click.argument("number", metavar="ID")
+@config
+@as_json
+@plainly
+def keys_revoke(number: str, config: Path | None, as_json: bool) -> None:
+    """Revoke an API key by its ID, which stands in `keys list` and in the key itself: csk_ID_…"""
+    from agent.commands import revoke_key
+
+    sys.exit(revoke_key(settings(config), number, as_json))
 
 
 @main.group()

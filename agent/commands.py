@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,7 @@ from agent.settings import Settings
 from agent.terminal import Terminal, card, shown
 
 if TYPE_CHECKING:
+    from agent.api.identity.store import Key, Store
     from agent.journal.store import Journal
 
 DONE, NOT_WELL, WAITS = 0, 1, 3
@@ -280,6 +284,69 @@ def add_pages(settings: Settings, paths: Sequence[Path], replace: bool) -> int:
     return DONE
 
 
+def create_key(settings: Settings, person: str, machine: str, scopes: Sequence[str], days: int, as_json: bool) -> int:
+    """Make an API key and show it, for the only time."""
+    from agent.api.identity import keys
+
+    terminal = Terminal(as_json)
+    with _identity(settings) as store:
+        text, key = keys.create(store, person, machine, scopes, days)
+    if as_json:
+        terminal.line({"key": text, **_shown_key(key)})
+    else:
+        print(text)
+        terminal.say(
+            f"For {key.holder}, may {', '.join(sorted(key.scopes))}, until {key.expires_at}. It is stored nowhere: copy it "
+            f"now. It goes into a header, `Authorization: Bearer csk_…`. To end it: countersign keys revoke {key.id}"
+        )
+    return DONE
+
+
+def list_keys(settings: Settings, as_json: bool) -> int:
+    """List the API keys."""
+    terminal = Terminal(as_json)
+    with _identity(settings) as store:
+        found = store.keys()
+    if not found:
+        terminal.say("There are no API keys. `countersign keys create` makes one.")
+    for one in found:
+        if as_json:
+            terminal.line(_shown_key(one))
+            continue
+        ends = f"revoked {one.revoked_at}" if one.revoked_at else f"until {one.expires_at}"
+        used = f"last used {one.last_used}" if one.last_used else "never used"
+        terminal.say(f"{one.id}  {one.holder:<24} {' '.join(sorted(one.scopes)):<24} {ends}  {used}")
+    return DONE
+
+
+def revoke_key(settings: Settings, number: str, as_json: bool) -> int:
+    """Revoke an API key."""
+    terminal = Terminal(as_json)
+    number = number.removeprefix("csk_").partition("_")[0]
+    with _identity(settings) as store:
+        key = store.revoke_key(number)
+    if as_json:
+        terminal.line(_shown_key(key))
+    else:
+        terminal.say(f"The key {key.id} of {key.holder} is revoked since {key.revoked_at}.")
+    return DONE
+
+
+@contextmanager
+def _identity(settings: Settings) -> Iterator[Store]:
+    from agent.api.identity.store import Store
+
+    store = Store(settings.state / "identity.db")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _shown_key(key: Key) -> dict[str, Any]:
+    return {**vars(key), "scopes": sorted(key.scopes)}
+
+
 def pin_tools(settings: Settings) -> int:
     """Write down the tool definitions and the catalogue of the three servers as they are now."""
     from agent.gateway import pins
@@ -290,7 +357,7 @@ def pin_tools(settings: Settings) -> int:
         tools: dict[str, list[dict[str, Any]]] = {}
         actions: list[dict[str, Any]] = []
         for name in ("tickets", "diagnostics", "remediation"):
-            spec = specs(settings.command(name), name, settings.state, {})
+            spec = specs(settings.command(name), name, settings.state, {}, settings.remote.get(name))
             tools[name], answer = await definitions(spec, "list_actions" if name == "remediation" else "")
             actions = answer.get("actions", actions)
         return tools, actions
@@ -332,3 +399,13 @@ def _now() -> str:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def serve(settings: Settings, port: int | None) -> int:
+    """Serve over HTTP until a signal comes."""
+    from agent.serve import serve as run
+
+    if port is not None:
+        settings = replace(settings, serving=replace(settings.serving, port=port))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    return asyncio.run(run(settings, lambda text: print(text, file=sys.stderr, flush=True)))

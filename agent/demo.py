@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from agent import places
 from agent import settings as rules
 from agent.approvals.client import ask
+from agent.company.browser import open_browser_side
+from agent.company.lab import file_ticket
 from agent.core.errors import CountersignError, Refused
 from agent.core.event import Event
 from agent.core.lifecycle import Decision, State
@@ -46,6 +48,12 @@ class Options:
     variant: int
     keep: bool
     as_json: bool
+    port: int = 8321
+
+    @property
+    def in_browser(self) -> bool:
+        """True where the pages are served as well: everywhere but in a story told by a script."""
+        return not self.script and not self.as_json
 
 
 def run(options: Options) -> int:
@@ -80,12 +88,30 @@ async def _stoppable(options: Options, directory: Path, terminal: Terminal) -> i
 
 async def _demo(options: Options, directory: Path, terminal: Terminal) -> int:
     started = monotonic()
-    async with on_stage(directory, options.estate, terminal, options.keep) as (lab, settings, app):
+    in_browser = options.in_browser
+    async with AsyncExitStack() as stack:
+        browser = await stack.enter_async_context(open_browser_side(directory, options.port)) if in_browser else None
+        lab, settings, app = await stack.enter_async_context(
+            on_stage(directory, options.estate, terminal, options.keep, browser.serving if browser else "")
+        )
+        if browser:
+            await stack.enter_async_context(browser.show(lab, settings, app))
         terminal.say(
             f"Ready after {monotonic() - started:.1f} s: {', '.join(lab_services(lab))} are running in {directory}.",
             "dim",
         )
-        return await Story(options, terminal, app, lab, settings).tell()
+        if browser:
+            terminal.heading("Open in a browser")
+            terminal.say(f"  sign in     {browser.sign_in}")
+            terminal.say(
+                f"  company     {browser.company}   a page with the widget on it, and buttons that break things"
+            )
+        story = Story(options, terminal, app, lab, settings)
+        code = await story.tell()
+        if browser and not story.interactive and not options.approve_as:
+            terminal.say("Serving until Ctrl-C or a polite kill.")
+            await asyncio.Event().wait()
+        return code
 
 
 class Story:
@@ -158,7 +184,9 @@ class Story:
         broken = await asyncio.to_thread(fault.oracle, self.lab)
         terminal.say(f"Seen from outside, as a user: {broken.says}.")
         written = fault.ticket(self.lab.estate, options.variant)
-        number = await self._file(written.subject, written.body, written.requester, written.service or "")
+        number = await file_ticket(
+            self.settings, written.subject, written.body, written.requester, written.service or ""
+        )
         if terminal.as_json:
             terminal.line({"event": "ticket", "ticket": number, **asdict(written)})
         terminal.quote(f"{number}, from {written.requester}: {written.subject}", written.body)
@@ -171,34 +199,6 @@ class Story:
             "dim",
         )
         return await self._to_the_end(incident, fault)
-
-    async def _file(self, subject: str, body: str, requester: str, service: str) -> str:
-        """File a ticket as a person would, at the desk and not through the assistant's tools."""
-        command = [
-            sys.executable,
-            "-m",
-            "mcp_servers.tickets",
-            "--database",
-            str(self.settings.tickets),
-            "create",
-            "--subject",
-            subject,
-            "--requester",
-            requester,
-            "--body-file",
-            "-",
-        ]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            *(["--service", service] if service else []),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, err = await process.communicate(body.encode())
-        if process.returncode:
-            raise CountersignError(f"the ticket could not be filed: {err.decode(errors='replace').strip()}")
-        return str(json.loads(out)["ticket"])
 
     async def _to_the_end(self, incident: Incident, fault: Fault | None = None) -> int:
         """Follow an incident through the decision to its outcome."""

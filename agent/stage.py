@@ -12,13 +12,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import settings as rules
 from agent.core.errors import CountersignError
+from agent.signing import approvals_process
 from agent.terminal import Terminal
 from evals.lab.errors import NoLab
 from evals.lab.faults import solved
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def on_stage(
-    directory: Path, estate: Path | None, terminal: Terminal, keep: bool = False
+    directory: Path, estate: Path | None, terminal: Terminal, keep: bool = False, serving: str = ""
 ) -> AsyncIterator[tuple[Lab, rules.Settings, App]]:
-    """Put everything up in `directory` and take it down again. A lab that a killed demo left running is taken up."""
+    """Put everything up in `directory` and take it down again. A lab that a killed demo left running is taken up.
+
+    `serving` is what the configuration says of the HTTP interface, where there is one.
+    """
     lab = await _left_running(directory / "lab", terminal)
-    settings = configure(directory, fresh=lab is None)
+    settings = configure(directory, fresh=lab is None, serving=serving)
     async with approvals_process(settings) as signing:
         from agent.app import open_app, open_pages_and_warm_up
 
@@ -88,7 +92,7 @@ def lab_services(lab: Lab) -> list[str]:
     return sorted(service.name for service in lab.layout.services.values())
 
 
-def configure(directory: Path, fresh: bool) -> rules.Settings:
+def configure(directory: Path, fresh: bool, serving: str = "") -> rules.Settings:
     """Write this demo's configuration. A new lab has new keys; what the last one recorded is put aside.
 
     Only the last: of the demo before that one nothing is kept.
@@ -123,6 +127,7 @@ socket = "assistant/approvals.sock"
 public_key = "assistant/grant-key.pub.pem"
 audience = {json.dumps(audience.read_text(encoding="utf-8"))}
 
+{serving}
 [lab]
 running = true
 """,
@@ -149,38 +154,3 @@ def seed_desk(settings: rules.Settings, lab: Lab) -> None:
     done = subprocess.run([*command, "--file", str(file)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise CountersignError(f"the desk could not be set up: {done.stderr.strip()}")
-
-
-@asynccontextmanager
-async def approvals_process(settings: rules.Settings) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Run the approvals process for this lab; it makes the lab's own key and ends when its standard input closes.
-
-    Yields a function that waits until the process is ready; it raises CountersignError with what the process said.
-    """
-    keys = settings.public_key.parent
-    command = (
-        *(sys.executable, "-m", "agent.approvals", "--journal", str(settings.journal)),
-        *("--inventory", str(settings.inventory), "--audience", settings.audience),
-        *("--key", str(keys / "grant-key.pem"), "--public-key", str(settings.public_key), "--make-key"),
-        *("--people", str(keys / "people.json"), "--socket", str(settings.socket)),
-    )
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    out, err = process.stdout, process.stderr
-
-    async def ready() -> None:
-        if not await out.readline():
-            said = (await err.read()).decode(errors="replace").strip()
-            raise CountersignError(f"the approvals process did not start: {said}")
-
-    try:
-        yield ready
-    finally:
-        process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 5)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()

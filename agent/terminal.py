@@ -79,6 +79,11 @@ class Terminal:
             file=cast(TextIO, _Patient(file or sys.stdout)), highlight=False, soft_wrap=False, emoji=False
         )
 
+    def address(self, name: str, url: str, says: str) -> None:
+        """Print an address on a line of its own, whole, so that it can be clicked and copied."""
+        self.console.print(Text.assemble((f"  {name}: ", "bold"), (says, DIM)))
+        self.console.print(Text(f"  {url}", style="cyan"), soft_wrap=True)
+
     def show(self, event: Event) -> None:
         """Show one event of the path."""
         if self.as_json:

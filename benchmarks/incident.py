@@ -33,7 +33,8 @@ from agent.core.errors import CountersignError
 from agent.core.event import Event
 from agent.core.lifecycle import Decision, State
 from agent.settings import Settings
-from agent.stage import approvals_process, configure, seed_desk, write_people
+from agent.signing import approvals_process
+from agent.stage import configure, seed_desk, write_people
 from benchmarks.processes import Memory
 from evals.lab.estate import Role
 from evals.lab.faults import FAULTS, Fault

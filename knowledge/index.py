@@ -100,6 +100,11 @@ class Knowledge:
         self.problems = tuple(problems)
 
     @property
+    def embedder(self) -> Embedder | None:
+        """What turns texts into vectors here; None where pages are found by words alone."""
+        return self._vectors.embedder if self._vectors else None
+
+    @property
     def documents(self) -> tuple[Document, ...]:
         """Every page that could be read."""
         return self._ranker.documents
@@ -151,7 +156,7 @@ class VectorIndex:
         self.warnings: list[str] = []
         self._directory = directory
         self._lock = lock
-        self._embedder = embedder
+        self.embedder = embedder
         self._say = say
         self._cache = EmbeddingCache(cache / "embeddings.sqlite")
         self._entries: dict[str, list[_Entry]] = {_PASSAGES: [], _TITLES: []}
@@ -174,7 +179,7 @@ class VectorIndex:
     def nearest(self, texts: Sequence[str]) -> tuple[Mapping[int, float], Mapping[int, float]]:
         """Cosines of the nearest passages and titles. A damaged index is rebuilt once; raises IndexDamaged after
         that."""
-        vectors = self._embedder.embed(texts)
+        vectors = self.embedder.embed(texts)
         with self._guard:
             try:
                 return self._query(_PASSAGES, vectors), self._query(_TITLES, vectors)
@@ -261,7 +266,7 @@ class VectorIndex:
                 self._client = chromadb.PersistentClient(str(folder), settings=settings)
             # All in-memory clients of a process share one store: a name of its own keeps two indexes apart.
             suffix = "" if folder else f"-{uuid.uuid4().hex}"
-            described = {"embedder": self._embedder.id, "schema": _SCHEMA}
+            described = {"embedder": self.embedder.id, "schema": _SCHEMA}
             for name in (_PASSAGES, _TITLES):
                 self._collections[name] = self._client.get_or_create_collection(
                     name + suffix,
@@ -272,7 +277,7 @@ class VectorIndex:
                 )
                 found = self._collections[name].metadata or {}
                 if any(found.get(key) != value for key, value in described.items()):
-                    _refuse(f"it was built with {found.get('embedder')!r}, and this is {self._embedder.id!r}")
+                    _refuse(f"it was built with {found.get('embedder')!r}, and this is {self.embedder.id!r}")
 
     def _synchronise(self) -> None:
         for name, entries in self._entries.items():
@@ -293,12 +298,12 @@ class VectorIndex:
                     _refuse(f"it has {collection.count()} of {len(entries)} {name}")
             if entries:
                 # Records without their vectors are what a kill leaves behind now and then: ask once before trusting it.
-                self._query(name, self._cache.vectors([entries[-1].text], self._embedder))
+                self._query(name, self._cache.vectors([entries[-1].text], self.embedder))
 
     def _embed(self, name: str, missing: Sequence[_Entry]) -> Vectors:
         return self._cache.vectors(
             [entry.text for entry in missing],
-            self._embedder,
+            self.embedder,
             lambda done, of: self._say(f"embedded {done} of {of} {name}"),
         )
 

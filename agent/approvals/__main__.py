@@ -26,6 +26,7 @@ from agent.inventory import load_estate
 from agent.journal.store import Journal
 
 LINE_LIMIT = 64 * 1024
+MOST_SECONDS = 7 * 24 * 3600
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,7 +42,8 @@ def main(argv: list[str] | None = None) -> None:
         "--people",
         type=Path,
         required=True,
-        help='JSON: which people each operating-system user may decide as, {"1000": ["dana.meyer"]}',
+        help='JSON: which people each operating-system user may decide as, {"1000": ["dana.meyer"]}; "*" in place of '
+        "the list for a front end that signs people in itself",
     )
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     arguments = parser.parse_args(argv)
@@ -115,16 +117,30 @@ def _answer(approvals: Approvals, people: Path, uid: int, line: bytes) -> dict[s
         allowed = json.loads(people.read_text(encoding="utf-8"))
         if not isinstance(allowed, dict):
             raise CountersignError(f"{people} does not say which people each user may decide as")
-        if fields["person"] not in allowed.get(str(uid), []):
+        # "*": this user is a front end that signs people in itself. Whoever it names is still no approver unless the
+        # inventory says so.
+        mine = allowed.get(str(uid), [])
+        if not fields["person"] or (mine != "*" and fields["person"] not in mine):
             raise Refused("not_you", f"the user who asks (uid {uid}) may not decide as {fields['person'] or 'nobody'}")
         stored = approvals.decide(
-            fields["digest"], request["decision"], fields["person"], fields["reason"], fields["via"]
+            fields["digest"], request["decision"], fields["person"], fields["reason"], fields["via"], _seen(request)
         )
     except Refused as refusal:
         return {"ok": False, "code": refusal.code, "reason": str(refusal)}
     except Exception as error:  # whatever fails on the way to a decision, the answer is no, and says why
         return {"ok": False, "code": "failed", "reason": one_line(f"{error or type(error).__name__}", 300)}
     return {"ok": True, "digest": stored.digest, "state": stored.state, "approver": stored.approver}
+
+
+def _seen(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what the front end says it had on screen, as far as it has the shape of that."""
+    shown, seconds = request.get("shown"), request.get("seconds_on_screen")
+    seen: dict[str, Any] = {}
+    if isinstance(shown, str) and shown:
+        seen["shown"] = one_line(shown, 80)
+    if isinstance(seconds, int) and not isinstance(seconds, bool) and 0 <= seconds <= MOST_SECONDS:
+        seen["seconds_on_screen"] = seconds
+    return seen
 
 
 if __name__ == "__main__":

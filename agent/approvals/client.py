@@ -11,8 +11,13 @@ from agent.core.errors import CountersignError, Refused
 from agent.core.lifecycle import Decision
 
 
-async def ask(socket: Path, digest: str, decision: Decision, person: str, reason: str, via: str) -> dict[str, Any]:
-    """Return the recorded decision. Raises Refused in its words, CountersignError when it is not there."""
+async def ask(
+    socket: Path, digest: str, decision: Decision, person: str, reason: str, via: str, **seen: str | int
+) -> dict[str, Any]:
+    """Return the recorded decision. Raises Refused in its words, CountersignError when it is not there.
+
+    `seen` may say what was on screen: `shown` (fingerprint of the card as drawn) and `seconds_on_screen`.
+    """
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket))
     except OSError as error:
@@ -20,7 +25,7 @@ async def ask(socket: Path, digest: str, decision: Decision, person: str, reason
             "the approvals process is not running, so nothing can be signed; `countersign doctor` says how to start it"
         ) from error
     try:
-        request = {"digest": digest, "decision": decision, "person": person, "reason": reason, "via": via}
+        request = {"digest": digest, "decision": decision, "person": person, "reason": reason, "via": via, **seen}
         writer.write(json.dumps(request).encode() + b"\n")
         await writer.drain()
         line = await asyncio.wait_for(reader.readline(), 15)

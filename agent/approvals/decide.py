@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -12,7 +13,7 @@ from agent.core.display import one_line
 from agent.core.errors import Refused
 from agent.core.estate import Estate
 from agent.core.lifecycle import Decision, State
-from agent.core.policy import may_approve
+from agent.core.policy import may_approve, may_decide
 from agent.journal.store import Journal, StoredProposal
 
 GRANT_LIFE = timedelta(minutes=10)
@@ -32,8 +33,19 @@ class Approvals:
     ) -> None:
         self._journal, self._key, self._audience, self._estate, self._now = journal, key, audience, estate, now
 
-    def decide(self, digest: str, decision: Decision, person: str, reason: str = "", via: str = "") -> StoredProposal:
-        """Record what `person` decided about the proposal; an approval is signed. Refused says why not."""
+    def decide(
+        self,
+        digest: str,
+        decision: Decision,
+        person: str,
+        reason: str = "",
+        via: str = "",
+        seen: Mapping[str, Any] | None = None,
+    ) -> StoredProposal:
+        """Record what `person` decided about the proposal; an approval is signed. Refused says why not.
+
+        `seen` is what the front end says it displayed; it is recorded and decides nothing.
+        """
         now = self._now()
         at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         stored = self._journal.proposal(digest)
@@ -51,9 +63,8 @@ class Approvals:
                 grant = sign_grant(
                     self._key, stored.digest, person, self._audience, now, min(expires, now + GRANT_LIFE)
                 )
-                return self._journal.decide(at, stored.digest, State.APPROVED, person, reason, grant, via)
+                return self._journal.decide(at, stored.digest, State.APPROVED, person, reason, grant, via, seen)
             case "reject" | "withdraw":
-                if person not in {*target.approvers, *target.responders, proposal.requester}:
-                    raise Refused("not_entitled", f"{person} is neither approver nor responder of {target.name}")
+                may_decide(proposal, person, target)
                 to = State.REJECTED if decision == "reject" else State.WITHDRAWN
-                return self._journal.decide(at, stored.digest, to, person, reason, via=via)
+                return self._journal.decide(at, stored.digest, to, person, reason, via=via, seen=seen)

@@ -35,6 +35,12 @@ def may_approve(proposal: Proposal, approver: str, target: Service) -> None:
             raise Refused("needs_passkey", "a high-risk fix needs a passkey, which this release cannot check yet")
 
 
+def may_decide(proposal: Proposal, person: str, target: Service) -> None:
+    """Return when `person` may reject, withdraw or edit `proposal`; raise Refused with the reason otherwise."""
+    if person not in {*target.approvers, *target.responders, proposal.requester} or _same(person, AGENT):
+        raise Refused("not_entitled", f"{person} is neither approver nor responder of {target.name}")
+
+
 def _same(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 

@@ -72,6 +72,16 @@ class Tickets:
         """Return one ticket."""
         return await self._server.call("get_ticket", {"ticket": ticket}, LOOK_SECONDS)
 
+    async def newest(self, limit: int) -> list[dict[str, Any]]:
+        """Return the newest tickets, a line each."""
+        answer = await self._server.call("search_tickets", {"query": "", "limit": limit}, LOOK_SECONDS)
+        return list(answer.get("tickets", []))
+
+    async def notes(self, ticket: str) -> list[dict[str, Any]]:
+        """Return the internal notes on a ticket."""
+        answer = await self._server.call("list_ticket_notes", {"ticket": ticket}, LOOK_SECONDS)
+        return list(answer.get("notes", []))
+
     async def similar(self, text: str, service: str, exclude: str) -> list[dict[str, Any]]:
         """Return solved tickets that resemble `text`, best first."""
         answer = await self._server.call(
@@ -93,6 +103,14 @@ class Acting:
 
     def __init__(self, remediation: Server) -> None:
         self._remediation = remediation
+
+    async def action(self, action: str) -> dict[str, Any]:
+        """Return what the catalogue promises of an action: title, description, schema of its parameters."""
+        listed = await self._remediation.call("list_actions", {}, LOOK_SECONDS)
+        for one in listed["actions"]:
+            if one["id"] == action:
+                return dict(one)
+        raise CountersignError(f"the catalogue has no action {action}")
 
     async def rehearse(self, action: str, target: str, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the action would change, changing nothing."""

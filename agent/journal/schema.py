@@ -49,6 +49,24 @@ proposals = Table(
     CheckConstraint("state <> 'approved' OR (\"grant\" <> '' AND approver <> '')", name="approved_has_a_grant"),
 )
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("incident", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+"""What an incident's investigation saw and came to, whole; the journal holds its fingerprint."""
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("level", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 # At most one live proposal for an incident, whatever runs twice.
 Index(
     "one_live_proposal",

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, func, insert, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from agent.core.errors import CountersignError, Refused
 from agent.core.lifecycle import GOES_ON, State, step
 from agent.core.proposal import Proposal, canonical_bytes, digest
 from agent.journal.chain import GENESIS, Broken, Entry, link, verify
-from agent.journal.schema import incidents, journal, metadata, proposals
+from agent.journal.schema import accounts, incidents, journal, metadata, proposals, stops
 
 LIVE = ("open", "investigating", "awaiting_approval", "executing")
 """States of an incident that is still being worked on; in any other it has ended."""
@@ -60,6 +60,16 @@ class StoredProposal:
         if digest(content) != self.digest:
             raise Refused("altered", f"the stored proposal {self.digest} does not match its digest")
         return Proposal.model_validate(content)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Something that a person has stopped: effects, the model, or the intake of new work."""
+
+    level: str
+    at: str
+    by: str
+    reason: str
 
 
 class Journal:
@@ -132,10 +142,19 @@ class Journal:
         return [one for one in self.incidents() if one.state in LIVE]
 
     def move_incident(
-        self, at: str, incident: str, state: str, actor: str, service: str | None = None, **data: Any
+        self,
+        at: str,
+        incident: str,
+        state: str,
+        actor: str,
+        service: str | None = None,
+        *,
+        about: Mapping[str, str] | None = None,
+        **data: Any,
     ) -> None:
-        """Set where an incident stands and say so in the journal."""
-        values = {"state": state, "updated_at": at} | ({"service": service} if service is not None else {})
+        """Set where an incident stands and say so in the journal; `about` may give it a subject and a requester."""
+        known = {key: (about or {})[key] for key in ("subject", "requester") if (about or {}).get(key)}
+        values = {"state": state, "updated_at": at, **known} | ({"service": service} if service is not None else {})
         with self._write() as connection:
             connection.execute(update(incidents).where(incidents.c.id == incident).values(**values))
             _append(connection, at, actor, incident, f"incident_{state}", data)
@@ -200,11 +219,24 @@ class Journal:
         return name
 
     def decide(
-        self, at: str, name: str, to: State, approver: str, reason: str, grant: str = "", via: str = ""
+        self,
+        at: str,
+        name: str,
+        to: State,
+        approver: str,
+        reason: str,
+        grant: str = "",
+        via: str = "",
+        seen: Mapping[str, Any] | None = None,
     ) -> StoredProposal:
-        """Record a person's decision. Refused when it is not waiting any more, or has expired."""
+        """Record a person's decision. Refused when it is not waiting any more, has expired, or effects are stopped.
+
+        `seen` is what the front end says of the display: the fingerprint of the card as drawn, seconds on screen.
+        """
         with self._write() as connection:
             stored = _one(connection, name)
+            if to is State.APPROVED:
+                _effects_allowed(connection)
             if to is State.APPROVED and stored.state is State.AWAITING and at >= stored.expires_at:
                 raise Refused("expired", f"this proposal expired at {stored.expires_at}; ask again for a new one")
             if stored.state is not State.AWAITING:
@@ -216,7 +248,7 @@ class Journal:
                 f"person:{approver}",
                 name,
                 to,
-                {"reason": reason, "via": via},
+                {"reason": reason, "via": via, **(seen or {})},
                 approver=approver,
                 reason=reason,
                 decided_at=at,
@@ -242,9 +274,11 @@ class Journal:
         """Take an approved proposal for execution, once: True for the one caller that got it.
 
         One statement decides (single use, expiry and double clicks at once); an approval that expired unused is
-        recorded as such.
+        recorded as such. Refused with code `stopped` while effects are stopped.
         """
         with self._write() as connection:
+            if _one(connection, name).state is State.APPROVED:
+                _effects_allowed(connection)
             taken = connection.execute(
                 update(proposals)
                 .where(
@@ -346,6 +380,67 @@ class Journal:
             and json.loads(entry.data)["key"] not in written
         ]
 
+    def keep_account(self, at: str, actor: str, incident: str, account: Mapping[str, Any]) -> None:
+        """Keep what an investigation saw and came to, whole; the journal gets its fingerprint. The newest counts."""
+        text = _json(account)
+        with self._write() as connection:
+            connection.execute(delete(accounts).where(accounts.c.incident == incident))
+            connection.execute(insert(accounts).values(incident=incident, digest=_fingerprint(text), data=text))
+            _append(connection, at, actor, incident, "accounted", {"account": _fingerprint(text)})
+
+    def account(self, incident: str) -> dict[str, Any] | None:
+        """Return what was kept of an investigation, None when nothing was; Refused when the journal knows another."""
+        with self._read() as connection:
+            row = connection.execute(select(accounts).where(accounts.c.incident == incident)).one_or_none()
+            told = connection.execute(
+                select(journal.c.data)
+                .where(journal.c.incident == incident, journal.c.event == "accounted")
+                .order_by(journal.c.seq.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+        if row is None:
+            return None
+        if told is None or json.loads(told)["account"] != _fingerprint(row.data):
+            raise Refused("altered", f"what is kept of {incident} is not what the journal says was kept")
+        kept: dict[str, Any] = json.loads(row.data)
+        return kept
+
+    def stop(self, at: str, level: str, person: str, reason: str) -> list[str]:
+        """Stop effects, the model or the intake, at once and until somebody resumes it; return what was withdrawn.
+
+        With effects go the approvals that nobody has begun to carry out: they are withdrawn in the same transaction.
+        """
+        with self._write() as connection:
+            connection.execute(delete(stops).where(stops.c.level == level))
+            connection.execute(insert(stops).values(level=level, at=at, by=person, reason=reason))
+            _append(connection, at, f"person:{person}", "", f"{level}_stopped", {"reason": reason})
+            if level != "effects":
+                return []
+            names = select(proposals.c.digest).where(proposals.c.state == State.APPROVED)
+            withdrawn = list(connection.execute(names).scalars())
+            for name in withdrawn:
+                _move(connection, at, "stop", name, State.WITHDRAWN, {"reason": f"effects were stopped by {person}"})
+        return withdrawn
+
+    def go_on(self, at: str, level: str, person: str) -> bool:
+        """Lift a stop; False when there was none."""
+        with self._write() as connection:
+            lifted = connection.execute(delete(stops).where(stops.c.level == level)).rowcount > 0
+            if lifted:
+                _append(connection, at, f"person:{person}", "", f"{level}_resumed", {})
+        return lifted
+
+    def stopped(self) -> dict[str, Stop]:
+        """Return what is stopped, by level."""
+        with self._read() as connection:
+            return {row.level: Stop(**row._mapping) for row in connection.execute(select(stops))}
+
+    def after(self, seq: int, limit: int = 500) -> list[Entry]:
+        """Return the entries after one, oldest first."""
+        query = select(journal).where(journal.c.seq > seq).order_by(journal.c.seq).limit(limit)
+        with self._read() as connection:
+            return [Entry(**row._mapping) for row in connection.execute(query)]
+
     def head(self) -> str:
         """Return `sequence:hash` of the last entry, to be kept outside as an anchor."""
         with self._read() as connection:
@@ -383,6 +478,15 @@ def _move(
     step(stored.state, to)
     connection.execute(update(proposals).where(proposals.c.digest == name).values(state=to, **columns))
     _append(connection, at, actor, stored.incident, str(to), {"digest": name, **data})
+
+
+def _effects_allowed(connection: Connection) -> None:
+    row = connection.execute(select(stops).where(stops.c.level == "effects")).one_or_none()
+    if row is not None:
+        why = f": {row.reason}" if row.reason else ""
+        raise Refused(
+            "stopped", f"effects were stopped by {row.by} at {row.at}{why}; nothing runs until that is lifted"
+        )
 
 
 def _one(connection: Connection, name: str) -> StoredProposal:

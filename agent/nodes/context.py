@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from agent.core.estate import Estate
 from agent.core.event import Event
-from agent.core.evidence import Observation, summary
+from agent.core.evidence import Check, Observation, summary
 from agent.gateway.gateway import Acting, Looking
 from agent.journal.store import Journal
 
@@ -59,6 +59,12 @@ class Context:
     def say(self, kind: str, **data: Any) -> None:
         """Tell whoever watches."""
         self.emit(Event(kind, data))
+
+
+def say_checking(context: Context, wanted: Mapping[str, Check], server: str = "diagnostics") -> None:
+    """Tell whoever watches which checks are being made now."""
+    for identifier, check in wanted.items():
+        context.say("checking", id=identifier, tool=check.tool, args=dict(check.args), server=server)
 
 
 def say_check(context: Context, one: Observation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from agent.core.display import inert, one_line
+from agent.core.display import inert, one_line, redact
 from agent.nodes.context import State
 from agent.nodes.investigation import Investigation
 
@@ -61,6 +61,14 @@ async def intake(state: State, runtime: Runtime[Investigation]) -> State:
             scope=list(context.estate.scope(service.name)),
         )
     context.journal.move_incident(
-        context.stamp(), state["incident"], "investigating", "countersign", service=update["service"]
+        context.stamp(),
+        state["incident"],
+        "investigating",
+        "countersign",
+        service=update["service"],
+        about={
+            "subject": redact(one_line(subject, 200)),
+            "requester": one_line(update.get("requester") or state.get("requester", ""), 120),
+        },
     )
     return update

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from agent.core.evidence import Check
 from agent.nodes.case import case_of
-from agent.nodes.context import State, say_check
+from agent.nodes.context import State, say_check, say_checking
 from agent.nodes.investigation import Investigation
 
 MOST_CHECKS = 60
@@ -29,6 +29,7 @@ async def investigate(state: State, runtime: Runtime[Investigation]) -> State:
         wanted = dict(list(wanted.items())[:room])
     if wanted:
         context.say("step", name="investigate", says=f"looking at the systems, {len(wanted)} checks, read only")
+    say_checking(context, wanted)
     made = await context.looking.observe_all(wanted, lambda one: say_check(context, one))
     return {
         "observations": [*state.get("observations", []), *(one.to_json() for one in made)],

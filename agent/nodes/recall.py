@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 from langgraph.runtime import Runtime
 
@@ -13,6 +14,7 @@ from agent.core.evidence import summary
 from agent.core.verdict import outlook
 from agent.nodes.context import State, observations
 from agent.nodes.investigation import Investigation
+from knowledge.search import Hit
 
 PAGES = 5
 MOST_CHARACTERS = 1500
@@ -42,22 +44,7 @@ async def recall(state: State, runtime: Runtime[Investigation]) -> State:
     result = await searching
     sources = []
     for hit in result.hits:
-        passages = [
-            {"heading": passage.heading, "text": inert(passage.text, 600), "digest": passage.digest}
-            for passage in hit.passages[:2]
-        ]
-        sources.append(
-            {
-                "page": hit.page,
-                "title": one_line(hit.title),
-                "score": round(float(hit.score), 4),
-                "relevant": bool(hit.relevant),
-                "digest": hit.digest,
-                "path": hit.path.name,
-                "executable": hit.runbook is not None,
-                "passages": passages,
-            }
-        )
+        sources.append(source_of(hit))
         if hit.relevant:
             context.say(
                 "source",
@@ -82,6 +69,23 @@ async def recall(state: State, runtime: Runtime[Investigation]) -> State:
         found = {source["page"] for source in sources if source["relevant"]}
         sources = [source for source in state["sources"] if source["page"] not in found] + sources
     return {"sources": sources, "similar": similar, "missing": missing, "searches": state.get("searches", 0) + 1}
+
+
+def source_of(hit: Hit) -> dict[str, Any]:
+    """Return a page that was found as it is kept and shown: with its best passages and their content hash."""
+    return {
+        "page": hit.page,
+        "title": one_line(hit.title),
+        "score": round(float(hit.score), 4),
+        "relevant": bool(hit.relevant),
+        "digest": hit.digest,
+        "path": hit.path.name,
+        "executable": hit.runbook is not None,
+        "passages": [
+            {"heading": passage.heading, "text": inert(passage.text, 600), "digest": passage.digest}
+            for passage in hit.passages[:2]
+        ],
+    }
 
 
 def may_search_again(state: State) -> bool:

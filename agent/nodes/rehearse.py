@@ -9,11 +9,11 @@ from langgraph.runtime import Runtime
 
 from agent.core.display import inert, one_line
 from agent.core.errors import CountersignError
-from agent.core.evidence import summary
+from agent.core.evidence import Observation, summary
 from agent.core.lifecycle import GOES_ON
 from agent.core.policy import who_may
 from agent.core.proposal import AGENT, Effect, Expectation, Proposal, digest
-from agent.core.verdict import Diagnosis
+from agent.core.verdict import Diagnosis, Fix
 from agent.gateway.pins import pinned_digest
 from agent.nodes.context import Context, State, observations, stamp
 from agent.nodes.propose import chosen_fix, without_fix
@@ -31,6 +31,7 @@ async def rehearse(state: State, runtime: Runtime[Context]) -> State:
     context.say("step", name="rehearse", says="rehearsing the fix on the real target, changing nothing")
     try:
         seen = await context.acting.rehearse(fix.action, fix.target, fix.params)
+        promise = await context.acting.action(fix.action)
     except CountersignError as error:
         return {"diagnosis": without_fix(diagnosis, f"it could not be rehearsed ({error})").to_json()}
     if not seen["precondition"]["met"]:
@@ -42,9 +43,20 @@ async def rehearse(state: State, runtime: Runtime[Context]) -> State:
         }
     if not seen["changes"]:
         return {"diagnosis": without_fix(diagnosis, "the rehearsal shows that it would change nothing").to_json()}
+    requester = one_line(state.get("requester", ""), 120) or "unknown"
+    proposal = frozen(context, state["incident"], fix, seen, AGENT, requester)
+    beside = _beside(state, context, diagnosis, seen, proposal) | about_action(promise, seen)
+    name = context.journal.propose(context.stamp(), proposal, beside)
+    context.journal.move_incident(context.stamp(), state["incident"], "awaiting_approval", AGENT, digest=name)
+    assert name == digest(proposal.to_json())
+    return {"digest": name}
+
+
+def frozen(context: Context, incident: str, fix: Fix, seen: dict[str, Any], author: str, requester: str) -> Proposal:
+    """Freeze what was rehearsed into a proposal: another word anywhere is another proposal."""
     now = context.now()
-    proposal = Proposal(
-        incident=state["incident"],
+    return Proposal(
+        incident=incident,
         action=fix.action,
         target=fix.target,
         params=fix.params,
@@ -55,16 +67,23 @@ async def rehearse(state: State, runtime: Runtime[Context]) -> State:
         undo=seen["undo"],
         catalogue=seen["catalogue"],
         tools=pinned_digest(),
-        author=AGENT,
-        requester=one_line(state.get("requester", ""), 120) or "unknown",
+        author=author,
+        requester=requester,
         created_at=stamp(now),
         expires_at=stamp(now + context.proposal_life),
         nonce=context.nonce(),
     )
-    name = context.journal.propose(context.stamp(), proposal, _beside(state, context, diagnosis, seen, proposal))
-    context.journal.move_incident(context.stamp(), state["incident"], "awaiting_approval", AGENT, digest=name)
-    assert name == digest(proposal.to_json())
-    return {"digest": name}
+
+
+def about_action(promise: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+    """Return what the card says beside the envelope that comes from the catalogue and the rehearsal."""
+    return {
+        "action_title": one_line(promise["title"], 120),
+        "action_description": one_line(promise["description"], 600),
+        "schema": promise["params_schema"],
+        "diff": inert(seen.get("diff", ""), 8000),
+        "rehearsed_at": seen.get("observed_at", ""),
+    }
 
 
 def _beside(
@@ -87,10 +106,9 @@ def _beside(
                     for one in cause.evidence
                     if one in by_id
                 ],
+                "seen": [_seen(by_id[one]) for one in cause.evidence if one in by_id],
                 "other_causes": against,
-                "diff": inert(seen.get("diff", ""), 8000),
                 "owner": target.owner,
-                "rehearsed_at": seen.get("observed_at", ""),
                 "may_approve": list(who_may(proposal, target)),
                 "ticket": state.get("ticket", ""),
                 "subject": state["subject"],
@@ -99,3 +117,15 @@ def _beside(
         )
     )
     return plain
+
+
+def _seen(one: Observation) -> dict[str, str]:
+    """Return an observation as the card shows it."""
+    return {
+        "id": one.id,
+        "tool": one.check.tool,
+        "service": one.check.service,
+        "at": one.at,
+        "says": one_line(summary(one), 400),
+        "server": one.server,
+    }

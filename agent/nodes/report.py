@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from langgraph.runtime import Runtime
 
 from agent.core.note import Facts, outcome_note, suggestion_note
@@ -23,6 +25,7 @@ async def suggest(state: State, runtime: Runtime[Context]) -> State:
         stored.digest if stored else "",
         stored.card if stored else {},
     )
+    context.journal.keep_account(context.stamp(), AGENT, state["incident"], account_of(state))
     _due(state, context, SUGGESTED, text)
     if stored is not None:
         context.say("card", digest=stored.digest, proposal=stored.proposal.to_json(), beside=stored.card)
@@ -54,6 +57,24 @@ async def report(state: State, runtime: Runtime[Context]) -> State:
     if context.journal.incident(state["incident"]).state != ended:
         context.journal.move_incident(context.stamp(), state["incident"], ended, AGENT)
     return {}
+
+
+def account_of(state: State) -> dict[str, Any]:
+    """Return what an investigation saw and came to, whole: what answers and records are made from afterwards."""
+    return {
+        key: state.get(key, empty)
+        for key, empty in (
+            ("subject", ""),
+            ("body", ""),
+            ("requester", ""),
+            ("service", ""),
+            ("sources", []),
+            ("similar", []),
+            ("observations", []),
+            ("diagnosis", {}),
+            ("missing", []),
+        )
+    }
 
 
 def _facts(state: State, context: Context) -> Facts:

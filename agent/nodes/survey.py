@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from agent.core.evidence import Check
 from agent.core.verdict import outlook
-from agent.nodes.context import State, say_check
+from agent.nodes.context import State, say_check, say_checking
 from agent.nodes.investigation import Investigation
 
 MOST_SERVICES = 20
@@ -21,6 +21,7 @@ async def survey(state: State, runtime: Runtime[Investigation]) -> State:
         for number, service in enumerate(seen_by_users, 1)
     }
     context.say("step", name="survey", says=f"no service is named; looking at the {len(checks)} that users see")
+    say_checking(context, checks)
     made = await context.looking.observe_all(checks, lambda one: say_check(context, one))
     ill = outlook([service.name for service in seen_by_users], made).ill
     update: State = {"observations": [one.to_json() for one in made]}

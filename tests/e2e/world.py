@@ -22,7 +22,8 @@ from agent.core.event import Event
 from agent.core.lifecycle import Decision
 from agent.journal.store import Incident, Journal, StoredProposal
 from agent.settings import Settings, load
-from agent.stage import approvals_process, configure, write_people
+from agent.signing import approvals_process
+from agent.stage import configure, write_people
 from evals.lab.lab import Lab
 
 HERE = Path(__file__).resolve().parents[2]

@@ -1,0 +1,444 @@
+"""Runs: what goes on in a conversation, detached from whoever watches. A viewer that leaves loses the view alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.api.adapter import Adapter, Json
+from agent.api.cards import Card, card_of
+from agent.api.hub import Hub
+from agent.api.log import Log, Thread
+from agent.api.ports import Assistant
+from agent.chat.answers import Answer, answer, first_answer, outcome_answer, passages_answer
+from agent.chat.intents import Recogniser
+from agent.chat.story import Story
+from agent.core.display import inert, one_line
+from agent.core.errors import CountersignError, Refused
+from agent.core.estate import Estate
+from agent.core.event import Event
+from agent.core.evidence import summary
+from agent.core.lifecycle import State
+from agent.journal.store import Incident
+
+LOG = logging.getLogger("countersign.runs")
+MOST_AT_ONCE = 4
+"""Runs one person may have going on side by side."""
+MOST_CHARACTERS = 20_000
+UNFINISHED = {"open", "investigating"}
+_TICKET = re.compile(
+    r"(?:please\s+)?(?:look\s+at\s+|check\s+)?(?:ticket\s+)?#?([A-Za-z]{1,10}-\d{1,12})[.?!]?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a person said, and under which id their client keeps it."""
+
+    id: str
+    text: str
+
+
+class _Run:
+    """One run of one conversation, writing to its log and to whoever listens."""
+
+    def __init__(self, log: Log, hub: Hub, thread: str, run: str) -> None:
+        self._log, self._hub, self.thread, self.id = log, hub, thread, run
+        self.adapter = Adapter(thread, run)
+
+    def write(self, events: Sequence[Json], ends: str = "") -> None:
+        """Write events down, then hand them on: nobody sees what is not stored."""
+        if events or ends:
+            self._hub.publish(self.thread, self._log.append(self.thread, self.id, events, ends))
+
+    def watch(self, event: Event) -> None:
+        """Show a happening on the path."""
+        self.write(self.adapter.of(event))
+
+
+class Runs:
+    """Starts, stops and ends runs; one at a time in a conversation, one at a time on an incident."""
+
+    def __init__(self, log: Log, hub: Hub, assistant: Assistant, recogniser: Recogniser) -> None:
+        self._log, self._hub, self._assistant, self._recogniser = log, hub, assistant, recogniser
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._people: dict[str, str] = {}
+        self._thread_task: dict[str, asyncio.Task[None]] = {}
+        self._driven: set[str] = set()
+        self._shown: dict[str, tuple[str, str]] = {}
+
+    @property
+    def going_on(self) -> int:
+        """How many runs go on now."""
+        return len(self._tasks)
+
+    # What people start -------------------------------------------------------------------------------------------
+
+    def say(self, thread: Thread, run: str, message: Message, person: str) -> None:
+        """Begin to answer what a person said. Refused with `busy`, `repeated` or `too_many`."""
+        text = inert(message.text, MOST_CHARACTERS).strip()
+        if not text:
+            raise Refused("bad_request", "there is no text in this message; say what is wrong, in a sentence")
+        if sum(who == person for who in self._people.values()) >= MOST_AT_ONCE:
+            raise Refused("too_many", f"{MOST_AT_ONCE} of your conversations are being worked on; wait for one of them")
+        one = self._begin(thread.id, run, thread.incident, Message(message.id, text))
+        self._start(one, self._answer(one, thread, text, person), person)
+
+    def show(self, thread: Thread, person: str, ticket: str = "") -> None:
+        """Begin a run that shows the incident a conversation is about, or works on a ticket."""
+        one = self._begin(thread.id, new_run(), thread.incident, None)
+        work: Awaitable[object] = (
+            self._take_ticket(one, thread, ticket) if ticket else self._tell(one, thread.incident, whole=True)
+        )
+        self._start(one, work, person)
+
+    def decided(self, thread: Thread, run: str, decision: Callable[[], Awaitable[str]], person: str) -> None:
+        """Begin a run that a resume asks for: take the decision, then go on as it says.
+
+        `decision` returns the incident to go on with, or nothing where there is nothing to go on with.
+        """
+        one = self._begin(thread.id, run, thread.incident, None)
+        self._start(one, self._decide(one, thread.incident, decision), person)
+
+    async def stop(self, thread: Thread, person: str) -> bool:
+        """Stop what goes on in a conversation; False when nothing did. Refused with `cannot_stop` during a fix."""
+        task = self._thread_task.get(thread.id)
+        if task is None or task.done():
+            return False
+        current = self._log.thread(thread.id)
+        incident = current.incident if current else ""
+        known = self._assistant.journal.incident(incident) if incident else None
+        if known is not None and known.state == "executing":
+            raise Refused("cannot_stop", "a fix is being carried out; it ends by itself, and its outcome is checked")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if known is not None and known.state in UNFINISHED:
+            await self._assistant.abandon(incident, person)
+        return True
+
+    # What happens by itself --------------------------------------------------------------------------------------
+
+    def go_on(self, incident: str) -> None:
+        """Go on with an incident whose card was decided or whose work broke off, in every conversation about it."""
+        if incident not in self._driven:
+            self._driven.add(incident)
+            self._background(self._go_on(incident))
+
+    def card_changed(self, incident: str) -> None:
+        """Show the card that an incident has now in the conversations about it that show another one."""
+        self._background(self._show_card(incident))
+
+    def break_off_old(self) -> None:
+        """End the runs that a server left behind when it ended: whatever they did is in the journal."""
+        for run, thread in self._log.running():
+            one = _Run(self._log, self._hub, thread, run)
+            says = "The server was restarted while this was going on. What was begun goes on below."
+            one.write(one.adapter.failed("restarted", says), "broken_off")
+
+    async def close(self) -> None:
+        """Stop everything; what is not at its end goes on at the next start."""
+        tasks = list({*self._tasks.values()})
+        for task in tasks:
+            task.cancel("closing")
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # How -----------------------------------------------------------------------------------------------------------
+
+    def _begin(self, thread: str, run: str, incident: str, message: Message | None) -> _Run:
+        at = self._assistant.stamp()
+        self._log.begin(at, thread, run, incident)
+        one = _Run(self._log, self._hub, thread, run)
+        one.write(one.adapter.started(at, (message.id, message.text) if message else None))
+        return one
+
+    def _start(self, one: _Run, work: Awaitable[object], person: str = "") -> asyncio.Task[None]:
+        task = asyncio.ensure_future(self._guarded(one, work))
+        self._tasks[one.id] = self._thread_task[one.thread] = task
+        self._people[one.id] = person
+
+        def over(_: object) -> None:
+            self._tasks.pop(one.id, None)
+            self._people.pop(one.id, None)
+            if self._thread_task.get(one.thread) is task:
+                del self._thread_task[one.thread]
+
+        task.add_done_callback(over)
+        return task
+
+    def _background(self, work: Awaitable[None]) -> None:
+        async def quietly() -> None:
+            try:
+                await work
+            except Exception:
+                LOG.exception("going on with an incident broke off")
+
+        task = asyncio.ensure_future(quietly())
+        name = f"background-{secrets.token_hex(4)}"
+        self._tasks[name] = task
+        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+
+    async def _guarded(self, one: _Run, work: Awaitable[object]) -> None:
+        """Bring a run to an end whatever happens: every RUN_STARTED has its RUN_FINISHED or RUN_ERROR."""
+        try:
+            await work
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args == ("closing",):
+                raise  # the server ends: the run is broken off, and told so at the next start
+            one.write(one.adapter.cancelled(), "cancelled")
+        except Refused as refusal:
+            one.write(one.adapter.failed(refusal.code, one_line(str(refusal), 400)), "failed")
+        except CountersignError as error:
+            one.write(one.adapter.failed("unavailable", one_line(str(error), 400)), "failed")
+        except Exception:
+            correlation = secrets.token_hex(4)
+            LOG.exception("run %s broke off (%s)", one.id, correlation)
+            says = f"Something went wrong that nobody foresaw; the server's log has it under {correlation}."
+            one.write(one.adapter.failed("failed", says, correlation), "failed")
+
+    async def _answer(self, one: _Run, thread: Thread, text: str, person: str) -> None:
+        """Answer a message: from the incident's own evidence where it is about that, else by looking into it."""
+        ticket = _TICKET.fullmatch(text)
+        if ticket and await self._take_ticket(one, thread, ticket[1].upper(), or_else=True):
+            return
+        story = await self._assistant.story(thread.incident) if thread.incident else None
+        one.write(one.adapter.step("answer", "reading your message"))
+        intent = await asyncio.to_thread(self._recogniser.recognise, text, names_of(self._assistant.estate))
+        if intent is not None and story is not None:
+            said = answer(intent, story, self._assistant.stamp())
+            await self._say(one, said, story)
+            if said.action is not None:
+                again = f"{story.subject}\n{story.body}".strip()
+                await self._take_question(one, thread, again, person, said.action.name)
+                return
+            return self._finish(one, thread.incident)
+        elsewhere = self._named_elsewhere(text, story)
+        if story is None or elsewhere:
+            await self._take_question(one, thread, text, person, elsewhere)
+            return
+        hits = await asyncio.to_thread(self._assistant.search, text)
+        said = passages_answer(story, [hit for hit in hits if hit["relevant"]], text=text)
+        relevant = numbered([hit for hit in hits if hit["relevant"]])
+        one.write(one.adapter.sources(relevant, []))
+        one.write(one.adapter.text(said.text))
+        self._finish(one, thread.incident)
+
+    def _named_elsewhere(self, text: str, story: Story | None) -> str:
+        """Return the service a message names when it is another one than the conversation is about."""
+        if story is None:
+            return ""
+        named = [name for name in self._assistant.estate.named_in(text) if name != story.service]
+        return named[0] if named else ""
+
+    async def _take_question(self, one: _Run, thread: Thread, text: str, person: str, service: str = "") -> None:
+        def opened(incident: Incident) -> None:
+            self._driven.add(incident.id)
+            self._log.turn_to(self._assistant.stamp(), thread.id, one.id, incident.id, _title(text))
+            taken.append(incident.id)
+
+        taken: list[str] = []
+        try:
+            with self._assistant.watched_by(one.watch):
+                incident = await self._assistant.take_question(text, service, person, opened)
+        finally:
+            self._driven.difference_update(taken)
+        await self._tell(one, incident.id)
+
+    async def _take_ticket(self, one: _Run, thread: Thread, ticket: str, or_else: bool = False) -> bool:
+        """Work on a ticket; with `or_else`, return False when there is none of that number."""
+
+        def opened(incident: Incident) -> None:
+            self._log.turn_to(self._assistant.stamp(), thread.id, one.id, incident.id, ticket)
+            if incident.id not in self._driven:
+                self._driven.add(incident.id)
+                taken.append(incident.id)
+
+        taken: list[str] = []
+        try:
+            with self._assistant.watched_by(one.watch):
+                incident = await self._assistant.take_ticket(ticket, opened)
+        except Refused:
+            raise
+        except CountersignError:
+            if or_else and not taken:
+                return False
+            raise
+        finally:
+            self._driven.difference_update(taken)
+        await self._tell(one, incident.id)
+        return True
+
+    async def _tell(self, one: _Run, incident: str, whole: bool = False) -> None:
+        """Say what an incident came to: sources, text, card; then end the run. `whole` repeats what was looked at."""
+        story = await self._assistant.story(incident)
+        if whole:
+            for seen in story.observations:
+                one.watch(
+                    Event(
+                        "check",
+                        {
+                            "id": seen.id,
+                            "tool": seen.check.tool,
+                            "args": dict(seen.check.args),
+                            "took_ms": seen.took_ms,
+                            "made": seen.made,
+                            "says": summary(seen),
+                            "server": seen.server,
+                        },
+                    )
+                )
+        if story.diagnosis is not None:
+            await self._say(one, first_answer(story, self._assistant.stamp()), story)
+        elif whole:
+            one.write(one.adapter.text(f"{incident} is {story.incident_state.replace('_', ' ')}."))
+        if whole and story.state and story.state != State.AWAITING:
+            await self._say(one, outcome_answer(story), None)
+        self._finish(one, incident)
+
+    async def _say(self, one: _Run, said: Answer, story: Story | None) -> None:
+        """Say something; what it cites is shown before."""
+        if story is not None and said.cites:
+            one.write(one.adapter.sources(numbered(story.relevant), story.similar))
+        one.write(one.adapter.text(said.text))
+
+    def _finish(self, one: _Run, incident: str) -> None:
+        """End a run: with its open card where one waits, so that nobody loses sight of it."""
+        card = self._card(incident)
+        if card is None:
+            one.write(one.adapter.finished(), "finished")
+            return
+        self._shown[one.thread] = (card["digest"], card["state"])
+        waits = [card] if card["state"] == State.AWAITING else []
+        one.write([*one.adapter.card(card), *one.adapter.finished(waits)], "finished")
+
+    def _card(self, incident: str) -> Card | None:
+        journal = self._assistant.journal
+        stored = journal.current(incident) if incident else None
+        return card_of(stored, journal, self._assistant.estate, self._assistant.stamp()) if stored else None
+
+    async def _decide(self, one: _Run, incident: str, decision: Callable[[], Awaitable[str]]) -> None:
+        """Take a decision and go on as it says. Nobody else goes on with that incident meanwhile."""
+        free = incident not in self._driven
+        self._driven.add(incident)
+        try:
+            follows = await decision()
+            if follows and free:
+                await self._drive([one], incident)
+        finally:
+            if free:
+                self._driven.discard(incident)
+        self._finish(one, incident)
+
+    async def _go_on(self, incident: str) -> None:
+        try:
+            runs = [
+                one for thread in self._log.about(incident) if (one := await self._begin_when_free(thread.id, incident))
+            ]
+            work = self._driving(runs, incident)
+            if runs:
+                tasks = [self._start(runs[0], work)]
+                tasks += [self._start(one, _until(tasks[0])) for one in runs[1:]]
+                await asyncio.wait(tasks)
+                for one in runs:
+                    if not self._log.ended(one.id):
+                        one.write(
+                            one.adapter.failed("failed", "This broke off; the journal has what was done."), "failed"
+                        )
+            else:
+                await work
+        finally:
+            self._driven.discard(incident)
+
+    async def _driving(self, runs: list[_Run], incident: str) -> None:
+        try:
+            await self._drive(runs, incident)
+        except CountersignError as error:
+            for one in runs:
+                one.write(one.adapter.failed("unavailable", one_line(str(error), 400)), "failed")
+            if not runs:
+                LOG.warning("%s could not go on: %s", incident, one_line(str(error), 400))
+            return
+        for one in runs:
+            self._finish(one, incident)
+
+    async def _drive(self, runs: list[_Run], incident: str) -> None:
+        """Go on with an incident and show it in these runs: the card as it was decided, what runs, what came of it."""
+        before = self._card(incident)
+        told = (await self._assistant.story(incident)).diagnosis is not None
+        for one in runs if before else ():
+            one.write(one.adapter.card(before))  # type: ignore[arg-type]
+
+        def watch(event: Event) -> None:
+            for one in runs:
+                one.watch(event)
+            if event.kind == "state":
+                self._show(runs, incident)
+
+        with self._assistant.watched_by(watch):
+            await self._assistant.resume(incident)
+        story = await self._assistant.story(incident)
+        said = outcome_answer(story) if story.state and story.state != State.AWAITING else None
+        for one in runs:
+            if not told and story.diagnosis is not None:
+                await self._say(one, first_answer(story, self._assistant.stamp()), story)
+            if said is not None:
+                await self._say(one, said, None)
+
+    def _show(self, runs: list[_Run], incident: str) -> None:
+        card = self._card(incident)
+        for one in runs if card else ():
+            one.write(one.adapter.card(card))  # type: ignore[arg-type]
+
+    async def _show_card(self, incident: str) -> None:
+        card = self._card(incident)
+        for thread in self._log.about(incident) if card else ():
+            assert card is not None
+            known = self._shown.get(thread.id)
+            if known == (card["digest"], card["state"]):
+                continue
+            one = await self._begin_when_free(thread.id, incident)
+            if one is None:
+                continue
+            if known and known[0] != card["digest"]:
+                journal, estate = self._assistant.journal, self._assistant.estate
+                old = card_of(journal.proposal(known[0]), journal, estate, self._assistant.stamp())
+                one.write(one.adapter.card(old))
+            self._finish(one, incident)
+
+    async def _begin_when_free(self, thread: str, incident: str) -> _Run | None:
+        """Begin a run of our own in a conversation, after what goes on there now."""
+        while True:
+            try:
+                return self._begin(thread, new_run(), incident, None)
+            except Refused as refusal:
+                going = self._thread_task.get(thread)
+                if refusal.code != "busy" or going is None:
+                    return None
+                await asyncio.wait({going})
+
+
+async def _until(task: asyncio.Task[None]) -> None:
+    await asyncio.wait({task})
+
+
+def new_run() -> str:
+    """Return an id for a run of our own."""
+    return f"RUN-{secrets.token_hex(8)}"
+
+
+def numbered(sources: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return sources with the numbers that texts cite them by."""
+    return [{"n": number, **one} for number, one in enumerate(sources, 1)]
+
+
+def names_of(estate: Estate) -> dict[str, tuple[str, ...]]:
+    """Return every service with the other names that people have for it."""
+    return {one.name: (one.title, *one.aliases) if one.title else one.aliases for one in estate.services.values()}
+
+
+def _title(text: str) -> str:
+    return one_line(text.split("\n", 1)[0], 80)
