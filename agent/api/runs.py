@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from agent.api.adapter import Adapter, Json
@@ -16,7 +17,7 @@ from agent.api.hub import Hub
 from agent.api.log import Log, Thread
 from agent.api.ports import Assistant
 from agent.chat.answers import Answer, answer, first_answer, outcome_answer, passages_answer
-from agent.chat.intents import Recogniser
+from agent.chat.intents import Kind, Recogniser
 from agent.chat.story import Story
 from agent.core.display import inert, one_line
 from agent.core.errors import CountersignError, Refused
@@ -30,6 +31,11 @@ LOG = logging.getLogger("countersign.runs")
 MOST_AT_ONCE = 4
 """Runs one person may have going on side by side."""
 MOST_CHARACTERS = 20_000
+AGAIN_SECONDS = 30.0
+SMALL_TALK = {Kind.GREETING, Kind.THANKS, Kind.HELP}
+"""What can be answered before there is anything to talk about."""
+MODEL = False
+"""No language model is configured: what no intent knows gets passages and evidence, and is told so."""
 UNFINISHED = {"open", "investigating"}
 _TICKET = re.compile(
     r"(?:please\s+)?(?:look\s+at\s+|check\s+)?(?:ticket\s+)?#?([A-Za-z]{1,10}-\d{1,12})[.?!]?", re.IGNORECASE
@@ -71,6 +77,7 @@ class Runs:
         self._thread_task: dict[str, asyncio.Task[None]] = {}
         self._driven: set[str] = set()
         self._shown: dict[str, tuple[str, str]] = {}
+        self._not_before: dict[str, float] = {}
 
     @property
     def going_on(self) -> int:
@@ -125,9 +132,12 @@ class Runs:
 
     def go_on(self, incident: str) -> None:
         """Go on with an incident whose card was decided or whose work broke off, in every conversation about it."""
-        if incident not in self._driven:
-            self._driven.add(incident)
-            self._background(self._go_on(incident))
+        if incident in self._driven or monotonic() < self._not_before.get(incident, 0.0):
+            return
+        self._driven.add(incident)
+        # Whatever keeps it from its end (a server that is down, a full disk) is asked again later, not all the time.
+        self._not_before[incident] = monotonic() + AGAIN_SECONDS
+        self._background(self._go_on(incident))
 
     def card_changed(self, incident: str) -> None:
         """Show the card that an incident has now in the conversations about it that show another one."""
@@ -208,6 +218,9 @@ class Runs:
         story = await self._assistant.story(thread.incident) if thread.incident else None
         one.write(one.adapter.step("answer", "reading your message"))
         intent = await asyncio.to_thread(self._recogniser.recognise, text, names_of(self._assistant.estate))
+        if intent is not None and story is None and intent.kind in SMALL_TALK:
+            await self._say(one, answer(intent, Story(""), self._assistant.stamp()), None)
+            return self._finish(one, "")
         if intent is not None and story is not None:
             said = answer(intent, story, self._assistant.stamp())
             await self._say(one, said, story)
@@ -217,13 +230,12 @@ class Runs:
                 return
             return self._finish(one, thread.incident)
         elsewhere = self._named_elsewhere(text, story)
-        if story is None or elsewhere:
+        if story is None or elsewhere or not (story.service or story.proposal):
             await self._take_question(one, thread, text, person, elsewhere)
             return
-        hits = await asyncio.to_thread(self._assistant.search, text)
-        said = passages_answer(story, [hit for hit in hits if hit["relevant"]], text=text)
-        relevant = numbered([hit for hit in hits if hit["relevant"]])
-        one.write(one.adapter.sources(relevant, []))
+        hits = [hit for hit in await asyncio.to_thread(self._assistant.search, text) if hit["relevant"]]
+        said = passages_answer(text, story, hits, MODEL, self._assistant.stamp())
+        one.write(one.adapter.sources(numbered(hits), []))
         one.write(one.adapter.text(said.text))
         self._finish(one, thread.incident)
 
@@ -292,11 +304,11 @@ class Runs:
                     )
                 )
         if story.diagnosis is not None:
-            await self._say(one, first_answer(story, self._assistant.stamp()), story)
+            await self._say(one, first_answer(story, now=self._assistant.stamp()), story)
         elif whole:
             one.write(one.adapter.text(f"{incident} is {story.incident_state.replace('_', ' ')}."))
         if whole and story.state and story.state != State.AWAITING:
-            await self._say(one, outcome_answer(story), None)
+            await self._say(one, outcome_answer(story, self._assistant.stamp()), None)
         self._finish(one, incident)
 
     async def _say(self, one: _Run, said: Answer, story: Story | None) -> None:
@@ -362,6 +374,7 @@ class Runs:
             if not runs:
                 LOG.warning("%s could not go on: %s", incident, one_line(str(error), 400))
             return
+        self._not_before.pop(incident, None)
         for one in runs:
             self._finish(one, incident)
 
@@ -381,10 +394,10 @@ class Runs:
         with self._assistant.watched_by(watch):
             await self._assistant.resume(incident)
         story = await self._assistant.story(incident)
-        said = outcome_answer(story) if story.state and story.state != State.AWAITING else None
+        said = outcome_answer(story, self._assistant.stamp()) if story.state and story.state != State.AWAITING else None
         for one in runs:
             if not told and story.diagnosis is not None:
-                await self._say(one, first_answer(story, self._assistant.stamp()), story)
+                await self._say(one, first_answer(story, now=self._assistant.stamp()), story)
             if said is not None:
                 await self._say(one, said, None)
 

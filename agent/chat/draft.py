@@ -134,7 +134,9 @@ class Draft:
 
     def done(self, action: OtherService | None = None) -> Answer:
         """Return the answer as it stands."""
-        return Answer("\n\n".join(self._blocks), tuple(sorted(self._cites)), tuple(self._evidence), action)
+        text = "\n\n".join(self._blocks)
+        evidence = sorted(self._evidence, key=lambda name: text.find(f"[{name}]"))
+        return Answer(text, tuple(sorted(self._cites)), tuple(evidence), action)
 
 
 def _moment(text: str) -> datetime | None:

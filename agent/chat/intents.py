@@ -1,12 +1,13 @@
 """What a person wants to know, recognised without a language model: patterns first, then the nearest example.
 
 How near an intent is: the mean cosine of its two nearest examples, which one odd example does not sway. `FLOOR` and
-`MARGIN` were chosen with the patterns switched off, on 191 English questions and 57 English sentences that belong to no
-intent (the first list of tests/agent/chat/phrases.py, none of which is an example), from a table of floors between 0.35
-and 0.55 and margins between 0 and 0.1. Meaning alone then knows two thirds of the questions and gives at most 4 in 100 a
-wrong intent; without the margin it knows three quarters and mistakes 9 in 100. A wrong intent answers what nobody asked;
-no intent falls to the passages found, which is never wrong. So in doubt there is none. The model is an English one: a
-German question is compared by the English words of its German ones, or not at all where too few are known.
+`MARGIN` were chosen with the patterns switched off, on 191 English questions and 57 English sentences that belong to
+no intent (the first list of tests/agent/chat/phrases.py, none of which is an example), from a table of floors between
+0.35 and 0.55 and margins between 0 and 0.1. Meaning alone then knows two thirds of the questions and gives at most 4
+in 100 a wrong intent; without the margin it knows three quarters and mistakes 9 in 100. A wrong intent answers what
+nobody asked; no intent falls to the passages found, which is never wrong. So in doubt there is none. The model is an
+English one: a German question is compared by the English words of its German ones, or not at all where too few are
+known.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from agent.chat.patterns import (
     NAMED_BY_A_WORD,
     NAMED_WHOLE,
     ORDER,
+    QUESTION,
     REPORT,
     Kind,
 )
@@ -122,6 +124,8 @@ class Recogniser:
         if report or self._embedder is None or not all(len(one.split()) > 1 for one in english):
             return None, "pattern", 0.0
         kind, score = self._nearest(self._embedder, english)
+        if kind is Kind.OTHER_SERVICE and QUESTION.search(line):
+            return None, "meaning", score  # it starts an investigation, so a mere question does not count as a wish
         return kind, "meaning", score
 
     def _nearest(self, embedder: Embedder, english: Sequence[str]) -> tuple[Kind | None, float]:

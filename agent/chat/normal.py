@@ -1,4 +1,4 @@
-"""A typed sentence in plain form: lower case, short forms written out, slips of the finger mended, its language known."""
+"""A typed sentence in plain form: lower case, short forms in full, slips of the finger mended, its language known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.core.display import inert
 
 Language = Literal["en", "de"]
 
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "’": "'", "`": "'", "´": "'"})
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "\u2019": "'", "`": "'", "\u00b4": "'"})
 _SHORT_FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), full)
     for pattern, full in (
@@ -43,14 +43,15 @@ _SHORT_FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _GERMAN = frozenset(
     """ich du er wir ihr mir mich dir dich uns euch wie warum wieso weshalb wer wen wem woran woher wohin wo wann
-    welche welcher welches welchen der die das den dem ein eine einen einem einer und oder aber nicht kein keine nichts
-    noch schon mal bitte ist sind waren wird werden wurde wurden hast habe haben hat kannst kann koennen soll muss
-    darf lass zeig zeige schau pruef pruefe probier geht gibt mach machen mache auf aus bei mit nach seit von zu zum zur
-    fuer ueber im am stand hilfe danke hallo moin guten morgen tag ja nein genau dann wenn falls sonst jetzt heute
-    dienst befehl seite protokoll aehnliche faelle rueckgaengig freigeben freigegeben ausfuehren ablehnen begruende
-    vielen dank quelle alles andere anderen anderer deine dein ausgeschlossen gelaufen bitteschoen servus
-    fehlt passiert warte warten abwarten geprueft woher stammt wieder dringend eilig sofort steht letzten schritte
-    begruendung ursache andere anderes dafuer damit davon laesst statt stattdessen untersuche untersuchen zurueck""".split()
+    welche welcher welches welchen der die das den dem ein eine einen einem einer und oder aber nicht kein keine
+    nichts     noch schon mal bitte ist sind waren wird werden wurde wurden hast habe haben hat kannst kann koennen
+    soll muss     darf lass zeig zeige schau pruef pruefe probier geht gibt mach machen mache auf aus bei mit nach
+    seit von zu zum zur     fuer ueber im am stand hilfe danke hallo moin guten morgen tag ja nein genau dann wenn
+    falls sonst jetzt heute     dienst befehl seite protokoll aehnliche faelle rueckgaengig freigeben freigegeben
+    ausfuehren ablehnen begruende     vielen dank quelle alles andere anderen anderer deine dein ausgeschlossen
+    gelaufen bitteschoen servus     fehlt passiert warte warten abwarten geprueft woher stammt wieder dringend eilig
+    sofort steht letzten schritte     begruendung ursache andere anderes dafuer damit davon laesst statt stattdessen
+    untersuche untersuchen zurueck""".split()
 )
 _ENGLISH = frozenset(
     """i you he we they me us what how why who whose where when which the a an and or but not no nothing still already
@@ -60,26 +61,28 @@ _ENGLISH = frozenset(
 )
 _ALREADY_WORDS = frozenset(
     """above again allow also apart apply around away back base been best board body both call came card care case cent
-    change clear close cold come cost daily data date dead deal dear desk does done door down each early east easy else
-    even ever every face fact fail fair fall fast feel fell felt file fill find fine fire firm five floor fold food foot
-    force form found four free full game gave give goes gold gone good grow half hand hard have head hear heat held here
-    high hold home hope host hour huge idea into item join jump keep kept kill kind king knew know lack lady laid lake
-    land last late lead leave left less life lift like line link list live load local lock long lose loss lost lots love
-    made mail main make many mark mass mean meet menu mind mine miss mode month more most move much must name near neck
-    need never news next nice night nine node none noon nose note ones only open order other over pace pack paid pain
-    pair park part pass past path peak pick place plan play point pool poor port post power press price print pull push
-    query quick quiet quite rate rather raise range read ready real rest rich ride right ring rise risk road role room
-    root rule runs safe said sale same save seat seem seen self sell send sense sent serve seven shall shape share sharp
-    shop short shot should shut sick side sign site size skip sleep slow small soft sold some soon sort space stay stick
-    stop story such sure table take talk task team tell tend term than that them then there these they thing think third
-    those three time tiny told took town trade tree trip true turn type unit until upon used user vary very view visit
-    want warm wash watch wave weak wear week well went west what wheel when where which while white whole whom wide wife
+    change clear close cold come cost daily data date dead deal dear desk does done door down each early east easy
+    else     even ever every face fact fail fair fall fast feel fell felt file fill find fine fire firm five floor
+    fold food foot     force form found four free full game gave give goes gold gone good grow half hand hard have
+    head hear heat held here     high hold home hope host hour huge idea into item join jump keep kept kill kind king
+    knew know lack lady laid lake     land last late lead leave left less life lift like line link list live load
+    local lock long lose loss lost lots love     made mail main make many mark mass mean meet menu mind mine miss mode
+    month more most move much must name near neck     need never news next nice night nine node none noon nose note
+    ones only open order other over pace pack paid pain     pair park part pass past path peak pick place plan play
+    point pool poor port post power press price print pull push     query quick quiet quite rate rather raise range
+    read ready real rest rich ride right ring rise risk road role room     root rule runs safe said sale same save
+    seat seem seen self sell send sense sent serve seven shall shape share sharp     shop short shot should shut sick
+    side sign site size skip sleep slow small soft sold some soon sort space stay stick     stop story such sure table
+    take talk task team tell tend term than that them then there these they thing think third     those three time
+    tiny told took town trade tree trip true turn type unit until upon used user vary very view visit     want warm
+    wash watch wave weak wear week well went west what wheel when where which while white whole whom wide wife
     wild will wind wine wing wire wise wish with wood word work world worse would year yard young your zero weather
     lage dies diese dieser dieses eine einen einer etwa gern habe haben hier immer kein keine kann lang mehr mein muss
-    nach nein neue neuer nicht noch oben oder sein sehr sind soll statt viel vier vom vorher wann warm wegen weil weiter
-    wenig wenn werde wird wohl zeit zwei waere haette hatte hallo alle alles also andere anders auch ausser beim bitte
-    restart reset mailed step cat api app web url tls ssh vpn dns cpu ram pid log row key bug end run ran day way man men
-    box car job lot mom sun win won cut hot top tax war law art arm eye ear air age ago yet jeder jede later""".split()
+    nach nein neue neuer nicht noch oben oder sein sehr sind soll statt viel vier vom vorher wann warm wegen weil
+    weiter     wenig wenn werde wird wohl zeit zwei waere haette hatte hallo alle alles also andere anders auch ausser
+    beim bitte     restart reset mailed step cat api app web url tls ssh vpn dns cpu ram pid log row key bug end run
+    ran day way man men     box car job lot mom sun win won cut hot top tax war law art arm eye ear air age ago yet
+    jeder jede later""".split()
 )
 """Everyday words that stand one letter from a word of a pattern (`slow` and `show`) and are never mended into it."""
 

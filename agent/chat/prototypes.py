@@ -470,4 +470,10 @@ UNRELATED: tuple[str, ...] = (
     "Undo my last e-mail.",
     "The update has to be installed on all laptops.",
     "Somebody spilled coffee on a keyboard.",
+    "What is a load balancer?",
+    "What does this status code mean?",
+    "Which programming language is used here?",
+    "What are you called?",
+    "Tidy up the temporary directory.",
+    "Who owns the building?",
 )

@@ -33,7 +33,7 @@ EN: Mapping[str, str] = {
     "why_cause": "**{says}** ({standing})",
     "why_measured": "What was measured and decides it:",
     "why_not_measured": "No check that was made decides it.",
-    "why_rule": "That this means this cause is a rule of {page}.",
+    "why_rule": "The rule that reads it so: {page}.",
     "why_below": "Users see {service}. The cause lies in {other}, which it depends on.",
     "why_others": "Also considered:",
     "why_would_decide": "would decide it: {what}",
@@ -69,7 +69,7 @@ EN: Mapping[str, str] = {
     "logs_looked": "Looked at instead:",
     # waiting
     "wait_lead": "What is known, and no more than that:",
-    "wait_fails": "Failing now:",
+    "wait_fails": "Failing when last looked at:",
     "wait_well": "Nothing was seen to fail from outside: {services} answered as it should.",
     "wait_unseen": "Whether anything fails for users was not seen in this incident.",
     "wait_since": "{service} is {state} since {since} ({span}) {evidence}",
@@ -247,11 +247,13 @@ EN: Mapping[str, str] = {
     "first_similar": "{n} similar solved tickets; ask *similar tickets?*",
     "first_one_similar": "One similar solved ticket; ask *similar tickets?*",
     # anything else
-    "passages_lead": "That is none of the questions I can answer from this incident alone. What fits your words:",
+    "passages_lead": (
+        "That is none of the questions that can be answered here without a language model. What fits your words:"
+    ),
     "passages_pages": "From the knowledge base:",
     "passages_evidence": "From this incident's evidence:",
     "passages_nothing": (
-        "That is none of the questions I can answer from this incident alone, and neither the knowledge base nor the "
+        "That is none of the questions that can be answered here, and neither the knowledge base nor the "
         "evidence has anything that fits. *help* lists what you can ask."
     ),
     "passages_model": "Reasoning further than this needs a language model, and none is configured.",
@@ -263,7 +265,7 @@ DE: Mapping[str, str] = {
     "minutes": "{n} min",
     "hours": "{n} h {rest} min",
     "days": "{n} Tage",
-    "ago": "{span} alt",
+    "ago": "vor {span}",
     "in": "noch {span}",
     "at": "um {moment}",
     "now": "gerade eben",
@@ -281,7 +283,7 @@ DE: Mapping[str, str] = {
     "why_cause": "**{says}** ({standing})",
     "why_measured": "Was gemessen wurde und es entscheidet:",
     "why_not_measured": "Keine der gemachten Prüfungen entscheidet es.",
-    "why_rule": "Dass das diese Ursache bedeutet, ist eine Regel aus {page}.",
+    "why_rule": "Die Regel, die es so liest: {page}.",
     "why_below": "Benutzer sehen {service}. Die Ursache liegt in {other}, wovon es abhängt.",
     "why_others": "Auch erwogen:",
     "why_would_decide": "würde es entscheiden: {what}",
@@ -316,7 +318,7 @@ DE: Mapping[str, str] = {
     "logs_others": "Gelesen wurden Logs von: {services}.",
     "logs_looked": "Stattdessen angesehen:",
     "wait_lead": "Was bekannt ist, und nicht mehr als das:",
-    "wait_fails": "Jetzt gestört:",
+    "wait_fails": "Gestört beim letzten Ansehen:",
     "wait_well": "Von außen war keine Störung zu sehen: {services} antwortete wie es sein soll.",
     "wait_unseen": "Ob für Benutzer etwas gestört ist, wurde in diesem Vorfall nicht gesehen.",
     "wait_since": "{service} ist {state} seit {since} ({span}) {evidence}",
@@ -328,12 +330,15 @@ DE: Mapping[str, str] = {
     "wait_needed_by": "{service} wird gebraucht von {names}.",
     "wait_alone": "Von keinem anderen Dienst ist hier bekannt, dass er von {service} abhängt.",
     "wait_card": (
-        "Der vorgeschlagene Fix wartet bis {expires} ({span}). Entscheidet bis dahin niemand, verfällt er: nichts läuft."
+        "Der vorgeschlagene Fix wartet bis {expires} ({span}). Entscheidet bis dahin niemand, verfällt er: "
+        "nichts läuft."
     ),
     "wait_card_over": (
         "Über den vorgeschlagenen Fix war bis {expires} zu entscheiden; das ist vorbei. Daraus läuft nichts mehr."
     ),
-    "wait_recheck": "Bevor ein Fix läuft, wird sein Ziel noch einmal angesehen; hat es sich geändert, wird er abgewiesen.",
+    "wait_recheck": (
+        "Bevor ein Fix läuft, wird sein Ziel noch einmal angesehen; hat es sich geändert, wird er abgewiesen."
+    ),
     "wait_no_card": "Hier wartet kein Fix auf eine Entscheidung, also verfällt nichts und läuft nichts.",
     "wait_decided": "Der vorgeschlagene Fix wartet nicht mehr. {status}",
     "wait_similar": "Ähnliche Tickets, und was sie beendet hat:",
@@ -381,15 +386,14 @@ DE: Mapping[str, str] = {
     "undo_ran": "Es ist gelaufen.",
     "undo_how": "Was es zurücknimmt: {undo}.",
     "undo_cannot": "Einmal gelaufen, lässt es sich **nicht rückgängig machen**: {why}",
-    "undo_own": (
-        "Das wäre eine eigene Änderung mit eigener Freigabe. Eine Nachricht im Chat löst sie nicht aus."
-    ),
+    "undo_own": ("Das wäre eine eigene Änderung mit eigener Freigabe. Eine Nachricht im Chat löst sie nicht aus."),
     "who_none": "Es ist kein Fix vorgeschlagen, also wartet nichts auf eine Freigabe.",
     "who_may": "Freigeben dürfen: {names}.",
     "who_no_one": "Niemand im Inventar darf diesen Fix freigeben, so wie er ist.",
     "who_low": "Risiko low: wer für den Dienst freigeben oder eingreifen darf, auch der Meldende.",
     "who_medium": (
-        "Risiko medium: wer für den Dienst freigeben darf und weder das Ticket gemeldet noch den Vorschlag verfasst hat."
+        "Risiko medium: wer für den Dienst freigeben darf und weder das Ticket gemeldet noch den Vorschlag "
+        "verfasst hat."
     ),
     "who_high": "Risiko high: wie medium, und nur mit Passkey auf der eigenen Seite des Vorschlags.",
     "who_requester": "Gemeldet von: {name}.",
@@ -411,7 +415,9 @@ DE: Mapping[str, str] = {
     "status_until": "Zu entscheiden bis {expires} ({span}).",
     "status_checks": "Danach angesehen:",
     "status_verdict": "Was gefunden wurde: {says}",
-    "state_awaiting": "Ein Fix ist vorgeschlagen und wartet auf die Entscheidung eines Menschen. Nichts wurde geändert.",
+    "state_awaiting": (
+        "Ein Fix ist vorgeschlagen und wartet auf die Entscheidung eines Menschen. Nichts wurde geändert."
+    ),
     "state_approved": "Der Fix ist freigegeben und läuft gleich.",
     "state_executing": "Der Fix läuft gerade.",
     "state_executed": "Der Fix ist gelaufen; es wird geprüft, ob er geholfen hat.",
@@ -424,7 +430,8 @@ DE: Mapping[str, str] = {
     ),
     "state_failed": "Der Fix wurde freigegeben und ist fehlgeschlagen. Ein Mensch muss nachsehen.",
     "state_unknown": (
-        "Es ist nicht bekannt, ob der Fix gelaufen ist. Er läuft nicht von selbst noch einmal; ein Mensch muss nachsehen."
+        "Es ist nicht bekannt, ob der Fix gelaufen ist. Er läuft nicht von selbst noch einmal; ein Mensch muss "
+        "nachsehen."
     ),
     "state_stale": "Der Fix wurde freigegeben und ist **nicht** gelaufen: der Server für Eingriffe hat ihn abgewiesen.",
     "state_rejected": "Der vorgeschlagene Fix wurde abgelehnt. Nichts wurde geändert.",
@@ -502,12 +509,12 @@ DE: Mapping[str, str] = {
     "first_similar": "{n} ähnliche gelöste Tickets; frag *ähnliche Tickets?*",
     "first_one_similar": "Ein ähnliches gelöstes Ticket; frag *ähnliche Tickets?*",
     "passages_lead": (
-        "Das ist keine der Fragen, die ich aus diesem Vorfall allein beantworten kann. Was zu deinen Worten passt:"
+        "Das ist keine der Fragen, die sich hier ohne Sprachmodell beantworten lassen. Was zu deinen Worten passt:"
     ),
     "passages_pages": "Aus der Wissensbasis:",
     "passages_evidence": "Aus den Belegen dieses Vorfalls:",
     "passages_nothing": (
-        "Das ist keine der Fragen, die ich aus diesem Vorfall allein beantworten kann, und weder die Wissensbasis noch "
+        "Das ist keine der Fragen, die sich hier beantworten lassen, und weder die Wissensbasis noch "
         "die Belege haben etwas, das passt. *Hilfe* zeigt, was du fragen kannst."
     ),
     "passages_model": "Weiter zu schließen braucht ein Sprachmodell, und es ist keines eingerichtet.",

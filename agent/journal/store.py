@@ -382,7 +382,7 @@ class Journal:
 
     def keep_account(self, at: str, actor: str, incident: str, account: Mapping[str, Any]) -> None:
         """Keep what an investigation saw and came to, whole; the journal gets its fingerprint. The newest counts."""
-        text = _json(account)
+        text = json.dumps(account, ensure_ascii=False, separators=(",", ":"))  # in its own order, for people to read
         with self._write() as connection:
             connection.execute(delete(accounts).where(accounts.c.incident == incident))
             connection.execute(insert(accounts).values(incident=incident, digest=_fingerprint(text), data=text))

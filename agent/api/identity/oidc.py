@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
@@ -268,7 +270,9 @@ class Provider:
         try:
             async with (
                 asyncio.timeout(ANSWER_WITHIN),
-                httpx.AsyncClient(follow_redirects=False, timeout=5.0, trust_env=outside) as client,
+                httpx.AsyncClient(
+                    follow_redirects=False, timeout=5.0, trust_env=outside, verify=_tls(outside)
+                ) as client,
                 client.stream(method, url, headers=headers, **request) as answer,
             ):
                 content = bytearray()
@@ -328,6 +332,15 @@ def is_safe_address(url: str, loopback_too: bool = True) -> bool:
     if not parts.hostname or parts.username is not None:
         return False
     return parts.scheme == "https" or (loopback_too and parts.scheme == "http" and _is_loopback(parts.hostname))
+
+
+@lru_cache(maxsize=2)
+def _tls(outside: bool) -> ssl.SSLContext:
+    """Return how to tell the provider by its certificate; made once, since reading the authorities takes a while.
+
+    On this machine itself no authority is trusted: plain HTTP needs none.
+    """
+    return httpx.create_ssl_context() if outside else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _is_loopback(host: str) -> bool:
