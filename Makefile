@@ -11,13 +11,17 @@ BIN := .venv/bin
 export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 ARGS ?=
+# The browser's part: what it is made of, and the mark that it was made.
+WIDGET := $(shell find agent/widget \( -name node_modules -o -path agent/widget/tests \) -prune -o -type f -print 2>/dev/null)
+BUNDLE := agent/api/static/.sources.sha256
+NPM := $(BIN)/python widget_bundle.py npm
 
-.PHONY: help setup demo test check nightly bench clean
+.PHONY: help setup widget demo serve test check nightly bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: .venv/.ready ## install uv and the locked environment, if they are not there
+setup: .venv/.ready $(BUNDLE) ## install uv, the locked environment and the browser pages, if they are not there
 
 .tools/.uv-$(UV_VERSION):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13))' || { \
@@ -31,29 +35,46 @@ setup: .venv/.ready ## install uv and the locked environment, if they are not th
 	fi
 	@touch $@
 
-.venv/.ready: .tools/.uv-$(UV_VERSION) pyproject.toml uv.lock
+.venv/.ready: .tools/.uv-$(UV_VERSION) pyproject.toml uv.lock hatch_build.py widget_bundle.py
 	@echo "Installing the locked environment into .venv/ (groups runtime, eval, dev; several hundred MB to download the first time,"
-	@echo "90 MB of it the embedding model, 1 GB on disk) and compiling it to bytecode. The first time this takes a minute or two ..."
+	@echo "90 MB of it the embedding model, 61 MB of it Node for building the browser pages; 1.3 GB on disk) and compiling it to bytecode."
+	@echo "The first time this takes a minute or two ..."
 	@$(UV) sync --frozen --quiet --python $(PYTHON) --group runtime --group eval --group dev
 	@touch $@
+
+# Without the npm registry there are no browser pages, and everything else works: it says so and goes on.
+$(BUNDLE): .venv/.ready $(WIDGET)
+	@$(BIN)/python widget_bundle.py || true
+
+widget: .venv/.ready ## build the browser pages from agent/widget, if they are older than it
+	@$(BIN)/python widget_bundle.py
+
+serve: setup ## the HTTP interface with the configuration in this folder: make serve ARGS="--config FILE"
+	@$(BIN)/countersign serve $(ARGS)
 
 demo: setup ## from ticket to verified fix, on a small estate of real services
 	@$(BIN)/countersign demo $(ARGS)
 
-test: setup ## all tests
-	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+test: setup ## all tests but the long ones
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/pytest -n 3 --dist loadfile -m "not nightly" $(ARGS)
 
-check: setup ## format, lint, types, imports
+check: setup ## format, lint, types, imports; the same for the browser pages, with their tests and sizes
 	@$(BIN)/ruff format --check $(ARGS) .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/countersign knowledge lint knowledge/runbooks
+	@$(NPM) run --silent check
+	@$(NPM) test --silent
+	@$(NPM) run --silent size
 
 bench: setup ## measure: make bench ARGS="--help"
 	@$(BIN)/python -m benchmarks.incident $(ARGS)
 
-nightly: check test bench ## everything, with the measurements
+nightly: check test ## everything: the long tests as well, and the measurements
+	@$(BIN)/pytest -n 3 --dist loadfile -m nightly
+	@$(MAKE) --no-print-directory bench
 
-clean: ## remove the environment; nothing else is touched
-	rm -rf .venv .tools
+clean: ## remove the environment and the built pages; nothing else is touched
+	rm -rf .venv .tools agent/widget/node_modules agent/api/static

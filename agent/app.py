@@ -350,6 +350,7 @@ async def open_app(
             emit=lambda event: (_WATCHER.get() or emit)(event),
             proposal_life=timedelta(minutes=settings.proposal_minutes),
             verify_seconds=float(settings.verify_seconds),
+            origin=settings.serving.public_url,
         )
         yield App(settings, graph(saver), context)
 

@@ -89,7 +89,7 @@ def main() -> None:
     help="Another estate than the built-in one: other names, people, ports.",
 )
 @click.option("--variant", type=click.IntRange(0, 99), default=0, help="Which wording of the ticket to use.")
-@click.option("--port", type=click.IntRange(0, 65534), default=8321, show_default=True, help="Where to serve the pages.")
+@click.option("--port", type=click.IntRange(0, 65534), default=8321, show_default=True, help="Where the pages are.")
 @click.option("--keep", is_flag=True, help="Leave the lab running at the end (it stops by itself when nobody uses it).")
 @as_json
 @plainly
@@ -112,6 +112,43 @@ def demo(
     from agent.demo import Options, run
 
     sys.exit(run(Options(script, fault, approve_as, directory, estate, variant, keep, as_json, port)))
+
+
+@main.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Where to write; this folder if not given.",
+)
+@click.option("--inventory", metavar="FILE", help="The Ansible inventory with your services.")
+@click.option("--pages", metavar="DIRS", help="Folders with your own runbooks, with commas between them.")
+@click.option("--state", metavar="DIR", help="Where the journal and everything else is kept.")
+@click.option("--port", metavar="PORT", help="The port to listen on.")
+@click.option("--public-url", metavar="URL", help="The address by which browsers reach it.")
+@click.option("--issuer", metavar="URL", help="The OpenID Connect provider's issuer, or `none`.")
+@click.option("--client-id", metavar="ID", help="Our client id at the provider.")
+@click.option("--client-secret-file", metavar="FILE", help="The file with our client secret; empty for none.")
+@click.option("--person-claim", metavar="CLAIM", help="The claim with the name that the inventory uses.")
+@click.option("--roles-claim", metavar="CLAIM", help="The claim with a person's groups.")
+@click.option("--role", metavar="GROUP=ROLE", help="What groups may do here, with commas between them.")
+@click.option("--embed", metavar="NAME=ORIGIN", help="Pages that may show the widget, with commas between them.")
+@click.option("--decide-as", metavar="NAMES", help="Whom you may decide as at the command line, with commas between.")
+@click.option("--compose", is_flag=True, help="Write what compose.yaml mounts, instead of files for this machine.")
+@click.option("--yes", is_flag=True, help="Take the default wherever there is one.")
+@click.option("--force", is_flag=True, help="Write the configuration anew where there is one; keys are kept.")
+@plainly
+def init(directory: Path, compose: bool, yes: bool, force: bool, **given: str | None) -> None:
+    """From the demo to your own services: asks what it needs to know and writes a commented countersign.toml.
+
+    Every question is also an option, so that it works without a terminal. Makes the signing key and ends with `doctor`.
+    """
+    from agent.initialise.run import run
+
+    words = {name.replace("_", "-"): value for name, value in given.items()}
+    sys.exit(run(directory, "compose" if compose else "here", words, yes, force))
 
 
 @main.command()

@@ -59,6 +59,9 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield from asyncio.run(_servers(settings))
     yield from _approvals(settings)
     yield from _state(settings)
+    from agent.doctor_serving import examine_serving
+
+    yield from examine_serving(settings)
 
 
 def _pages(settings: Settings) -> Iterator[Finding]:
@@ -106,7 +109,7 @@ async def _servers(settings: Settings) -> list[Finding]:
     findings = []
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in ("tickets", "diagnostics", "remediation"):
-        server = Server(specs(settings.command(name), name, settings.state, {}))
+        server = Server(specs(settings.command(name), name, settings.state, {}, settings.remote.get(name)))
         try:
             await server.start()
             findings.append(Finding(f"mcp {name}", "ok", "answers, and its tools are the pinned ones"))
@@ -128,7 +131,7 @@ def _approvals(settings: Settings) -> Iterator[Finding]:
                 "approvals",
                 "trouble",
                 f"the process that signs is not running ({error.strerror or error})",
-                "start it: python -m agent.approvals --help",
+                "`countersign serve` starts it; alone: python -m agent.approvals --help",
             )
     if not settings.public_key.exists():
         yield Finding(

@@ -18,6 +18,8 @@ VARIABLE = "COUNTERSIGN_CONFIG"
 ROLES = ("viewer", "responder", "approver", "operator", "auditor", "admin")
 SERVERS = ("tickets", "diagnostics", "remediation")
 PAGES = Path(__file__).resolve().parent.parent / "knowledge" / "runbooks"
+BUILT_IN = "built-in"
+"""In `folders`: the pages that come with the program, wherever it is installed."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,9 @@ def load(path: Path) -> Settings:
     settings = Settings(
         file=path.resolve(),
         inventory=where(reader.text("estate", "inventory")),
-        pages=tuple(where(one) for one in reader.texts("knowledge", "folders", [str(PAGES)])),
+        pages=tuple(
+            PAGES if one == BUILT_IN else where(one) for one in reader.texts("knowledge", "folders", [BUILT_IN])
+        ),
         state=where(reader.text("state", "directory", "state")),
         tickets=where(reader.text("tickets", "database", "desk.db")),
         socket=where(reader.text("approvals", "socket", "approvals.sock")),

@@ -70,7 +70,10 @@ class Adapter:
     def started(self, at: str, message: tuple[str, str] | None) -> list[Json]:
         """Begin the run; `message` is (id, text) of what the person said, None where nobody said anything."""
         said: list[AnyMessage] = [UserMessage(id=message[0], content=message[1])] if message else []
-        own = RunAgentInput(thread_id=self.thread, run_id=self.run, messages=said, protocol_version=PROTOCOL)
+        # Clients from before 1.0 take no input without tools and context; we use neither.
+        own = RunAgentInput(
+            thread_id=self.thread, run_id=self.run, messages=said, tools=[], context=[], protocol_version=PROTOCOL
+        )
         return _plain(
             RunStartedEvent(
                 thread_id=self.thread,

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from ag_ui.core import ResumeEntry, RunAgentInput, UserMessage
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import JSONResponse, StreamingResponse
 
 from agent.api import sse
 from agent.api.adapter import digest_of_interrupt
-from agent.api.decisions import Decided, Decision, take
+from agent.api.decisions import Decided, Decision, allowed_to_decide, take
 from agent.api.identity.permissions import needs
 from agent.api.identity.principal import Principal
 from agent.api.log import Thread
@@ -178,36 +178,44 @@ def _resume(one: Parts, thread: Thread, run: str, entries: list[ResumeEntry], pr
     stored = one.journal.proposal(digest) if digest.startswith("sha256:") and len(digest) == 71 else None
     if stored is None or stored.incident not in {thread.incident, *one.log.was_about(thread.id)}:
         raise Problem(409, "bad_resume", "this interrupt does not belong to this conversation")
-    asked = _payload(entry)
-
-    async def decide() -> str:
-        done: Decided = await take(one, stored.digest, asked, principal, via="ag-ui")
-        return stored.incident if done.goes_on else ""
-
+    asked = payload_of(entry)
     if asked.decision == "ask":
         one.runs.say(thread, run, Message(new_run(), asked.question), principal.person)
-    else:
-        one.runs.decided(thread, run, decide, principal.person)
+        return
+    allowed_to_decide(principal)
+
+    async def decide() -> bool:
+        done: Decided = await take(one, stored.digest, asked, principal, via="ag-ui")
+        return done.goes_on
+
+    one.runs.decided(thread, run, stored.incident, decide, principal.person)
 
 
-def _payload(entry: ResumeEntry) -> Decision:
-    """Read a resume's payload: our own shape, or the canonical `{approved, editedArgs?}`. Anything else is no."""
+def payload_of(entry: ResumeEntry) -> Decision:
+    """Read a resume's payload: our own shape, or the canonical `{approved, editedArgs?}`.
+
+    What says no in any way is a no; what says yes and something else with it is refused, since nobody knows which of
+    the two was meant.
+    """
     payload = entry.payload if isinstance(entry.payload, dict) else {}
     if entry.status == "cancelled":
         return Decision(decision="reject", reason=str(payload.get("reason") or "cancelled by the client")[:500])
     known = {key: payload[key] for key in ("reason", "question", "shown") if isinstance(payload.get(key), str)}
-    said = payload.get("decision")
+    said, args = payload.get("decision"), payload.get("args", payload.get("editedArgs"))
     if said is None and "approved" in payload:
-        edited = payload.get("editedArgs")
-        if isinstance(edited, dict):
-            return Decision(decision="edit", args=edited, **known)
-        # Deny by default: only the boolean true approves.
-        said = "approve" if payload["approved"] is True else "reject"
-    if said == "edit":
-        return Decision(decision="edit", args=payload.get("args") or payload.get("editedArgs") or {}, **known)
-    if said in ("approve", "reject", "ask", "withdraw"):
-        return Decision(decision=said, **known)
-    raise Problem(422, "bad_resume", "a resume says approved (true or false), or a decision")
+        # Deny by default: only the boolean true approves, and with other arguments it approves nothing that exists yet.
+        said = "reject" if payload["approved"] is not True else "approve" if args is None else "edit"
+    elif said == "approve" and payload.get("approved", True) is not True:
+        raise Problem(422, "bad_resume", "this resume says approve and not approved at once")
+    if said in ("edit", "approve") and args is not None:
+        known["args"] = args
+    try:
+        return Decision.model_validate({"decision": said, **known})
+    except ValidationError as error:
+        wrong = ", ".join(dict.fromkeys(str(one["loc"][0]) if one["loc"] else "args" for one in error.errors()))
+        raise Problem(
+            422, "bad_resume", f"a resume says approved (true or false), or a decision; not as it should be: {wrong}"
+        ) from error
 
 
 def _still(request: Request) -> sse.Still:

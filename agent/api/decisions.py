@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from agent.api.cards import cannot_decide, card_of
 from agent.api.identity.principal import Principal
@@ -30,6 +30,13 @@ class Decision(BaseModel):
     shown: StrictStr = Field(default="", max_length=100)
     seconds_on_screen: StrictInt = Field(default=0, ge=0, le=7 * 24 * 3600)
 
+    @model_validator(mode="after")
+    def _nothing_that_would_be_left_out(self) -> Self:
+        """Whoever approves with other arguments believes that these would run."""
+        if self.args and self.decision != "edit":
+            raise ValueError("args belong to an edit; an approval runs exactly what the card shows")
+        return self
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -46,10 +53,11 @@ class Decided:
 
 async def take(one: Parts, digest: str, asked: Decision, principal: Principal, via: str) -> Decided:
     """Take a decision. Refused or Problem says why not; then nothing has changed."""
-    if why := cannot_decide(principal):
-        raise Problem(403, "widget_cannot_decide" if principal.via == "widget" else "not_permitted", why)
+    allowed_to_decide(principal)
     stored = one.journal.proposal(digest)
     _what_was_shown(one, stored, asked)
+    if stored.state in {State.EXPIRED, State.SUPERSEDED}:
+        raise Refused(str(stored.state), f"this proposal is {stored.state}; another one may stand in its place")
     if asked.decision == "edit":
         new = await one.assistant.edit(stored.digest, asked.args, principal.person)
         return Decided(new, successor=new.digest)
@@ -64,6 +72,12 @@ async def take(one: Parts, digest: str, asked: Decision, principal: Principal, v
     came_in = f"{via}:{principal.via}" + (f":{principal.credential}" if principal.credential else "")
     await one.decide(stored.digest, asked.decision, principal.person, said, came_in, **seen)
     return Decided(one.journal.proposal(stored.digest))
+
+
+def allowed_to_decide(principal: Principal) -> None:
+    """Raise Problem when nobody can decide the way this principal came in."""
+    if why := cannot_decide(principal):
+        raise Problem(403, "widget_cannot_decide" if principal.via == "widget" else "not_permitted", why)
 
 
 def _what_was_shown(one: Parts, stored: StoredProposal, asked: Decision) -> None:

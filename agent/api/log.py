@@ -132,10 +132,19 @@ class Log:
             return [Thread(**row._mapping) for row in rows]
 
     def about(self, incident: str) -> list[Thread]:
-        """Return the conversations that are about an incident now."""
+        """Return the conversations that are or have been about an incident: its card stands in each of them."""
+        been = select(_runs.c.thread).where(_runs.c.incident == incident)
+        query = select(_threads).where((_threads.c.incident == incident) | _threads.c.id.in_(been))
         with self._engine.connect() as connection:
-            rows = connection.execute(select(_threads).where(_threads.c.incident == incident))
-            return [Thread(**row._mapping) for row in rows]
+            return [Thread(**row._mapping) for row in connection.execute(query.order_by(_threads.c.created_at))]
+
+    def cards(self, thread: str) -> dict[str, tuple[str, str]]:
+        """Return, by incident, the card that a conversation showed last: its digest, and the state it was in."""
+        shown = _events.c.data.contains('"activityType":"proposal"')
+        query = select(_events.c.data).where(_events.c.thread == thread, shown).order_by(_events.c.seq)
+        with self._engine.connect() as connection:
+            cards = [json.loads(data)["content"] for data in connection.execute(query).scalars()]
+        return {card["incident"]: (card["digest"], card["state"]) for card in cards}
 
     def was_about(self, thread: str) -> set[str]:
         """Return every incident that a conversation has been about."""

@@ -26,9 +26,11 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
-    ".map": "application/json",
+    ".json": "application/json",
     ".woff2": "font/woff2",
 }
+SHARED = {"lexer.js", "widget.de.json"}
+"""What `widget.js` loads when it needs it, wherever it stands."""
 DAY = 24 * 3600
 
 
@@ -143,7 +145,7 @@ async def loader(request: Request) -> Response:
 async def asset(name: str, request: Request, part: Annotated[None, Depends(lambda: None)] = None) -> Response:
     """A file of the bundle or of the small pages."""
     folder = BUNDLE if _inside(BUNDLE, name) else ASSETS
-    return _file(request, folder, name)
+    return _file(request, folder, name, shared=name in SHARED)
 
 
 def _inside(folder: Path, name: str) -> bool:

@@ -37,6 +37,8 @@ SMALL_TALK = {Kind.GREETING, Kind.THANKS, Kind.HELP}
 MODEL = False
 """No language model is configured: what no intent knows gets passages and evidence, and is told so."""
 UNFINISHED = {"open", "investigating"}
+BEING_CARRIED_OUT = {State.APPROVED, State.EXECUTING, State.EXECUTED}
+"""From the approval to the end of the checks: what a person said yes to is not left half done."""
 _TICKET = re.compile(
     r"(?:please\s+)?(?:look\s+at\s+|check\s+)?(?:ticket\s+)?#?([A-Za-z]{1,10}-\d{1,12})[.?!]?", re.IGNORECASE
 )
@@ -76,7 +78,6 @@ class Runs:
         self._people: dict[str, str] = {}
         self._thread_task: dict[str, asyncio.Task[None]] = {}
         self._driven: set[str] = set()
-        self._shown: dict[str, tuple[str, str]] = {}
         self._not_before: dict[str, float] = {}
 
     @property
@@ -104,13 +105,15 @@ class Runs:
         )
         self._start(one, work, person)
 
-    def decided(self, thread: Thread, run: str, decision: Callable[[], Awaitable[str]], person: str) -> None:
-        """Begin a run that a resume asks for: take the decision, then go on as it says.
+    def decided(
+        self, thread: Thread, run: str, incident: str, decision: Callable[[], Awaitable[bool]], person: str
+    ) -> None:
+        """Begin a run that a resume asks for: take the decision, then go on with the incident where that returns True.
 
-        `decision` returns the incident to go on with, or nothing where there is nothing to go on with.
+        The incident may be one that the conversation was about before.
         """
-        one = self._begin(thread.id, run, thread.incident, None)
-        self._start(one, self._decide(one, thread.incident, decision), person)
+        one = self._begin(thread.id, run, incident, None)
+        self._start(one, self._decide(one, incident, decision), person)
 
     async def stop(self, thread: Thread, person: str) -> bool:
         """Stop what goes on in a conversation; False when nothing did. Refused with `cannot_stop` during a fix."""
@@ -120,7 +123,8 @@ class Runs:
         current = self._log.thread(thread.id)
         incident = current.incident if current else ""
         known = self._assistant.journal.incident(incident) if incident else None
-        if known is not None and known.state == "executing":
+        decided = self._assistant.journal.current(incident) if incident else None
+        if decided is not None and decided.state in BEING_CARRIED_OUT:
             raise Refused("cannot_stop", "a fix is being carried out; it ends by itself, and its outcome is checked")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -318,27 +322,41 @@ class Runs:
         one.write(one.adapter.text(said.text))
 
     def _finish(self, one: _Run, incident: str) -> None:
-        """End a run: with its open card where one waits, so that nobody loses sight of it."""
+        """End a run: with its open card where one waits, so that nobody loses sight of it.
+
+        Where the conversation has turned to another incident since, the card that waits there is shown as well.
+        """
+        cards = self._cards(one.thread, incident)
+        thread = self._log.thread(one.thread)
+        if thread is not None and thread.incident != incident:
+            cards += [card for card in self._cards(one.thread, thread.incident) if card["state"] == State.AWAITING]
+        shown = [event for card in cards for event in one.adapter.card(card)]
+        waits = [card for card in cards if card["state"] == State.AWAITING]
+        one.write([*shown, *one.adapter.finished(waits)], "finished")
+
+    def _cards(self, thread: str, incident: str) -> list[Card]:
+        """Return an incident's card as it stands, after the one that the conversation shows still open in its place."""
         card = self._card(incident)
         if card is None:
-            one.write(one.adapter.finished(), "finished")
-            return
-        self._shown[one.thread] = (card["digest"], card["state"])
-        waits = [card] if card["state"] == State.AWAITING else []
-        one.write([*one.adapter.card(card), *one.adapter.finished(waits)], "finished")
+            return []
+        digest, state = self._log.cards(thread).get(incident, ("", ""))
+        if state != State.AWAITING or digest == card["digest"]:
+            return [card]
+        journal = self._assistant.journal
+        return [card_of(journal.proposal(digest), journal, self._assistant.estate, self._assistant.stamp()), card]
 
     def _card(self, incident: str) -> Card | None:
         journal = self._assistant.journal
         stored = journal.current(incident) if incident else None
         return card_of(stored, journal, self._assistant.estate, self._assistant.stamp()) if stored else None
 
-    async def _decide(self, one: _Run, incident: str, decision: Callable[[], Awaitable[str]]) -> None:
+    async def _decide(self, one: _Run, incident: str, decision: Callable[[], Awaitable[bool]]) -> None:
         """Take a decision and go on as it says. Nobody else goes on with that incident meanwhile."""
         free = incident not in self._driven
         self._driven.add(incident)
         try:
-            follows = await decision()
-            if follows and free:
+            goes_on = await decision()
+            if goes_on and free:
                 await self._drive([one], incident)
         finally:
             if free:
@@ -380,10 +398,9 @@ class Runs:
 
     async def _drive(self, runs: list[_Run], incident: str) -> None:
         """Go on with an incident and show it in these runs: the card as it was decided, what runs, what came of it."""
-        before = self._card(incident)
         told = (await self._assistant.story(incident)).diagnosis is not None
-        for one in runs if before else ():
-            one.write(one.adapter.card(before))  # type: ignore[arg-type]
+        for one in runs:
+            one.write([event for card in self._cards(one.thread, incident) for event in one.adapter.card(card)])
 
         def watch(event: Event) -> None:
             for one in runs:
@@ -407,31 +424,30 @@ class Runs:
             one.write(one.adapter.card(card))  # type: ignore[arg-type]
 
     async def _show_card(self, incident: str) -> None:
-        card = self._card(incident)
-        for thread in self._log.about(incident) if card else ():
-            assert card is not None
-            known = self._shown.get(thread.id)
-            if known == (card["digest"], card["state"]):
+        for thread in self._log.about(incident):
+            await self._free(thread.id)
+            card = self._card(incident)
+            if card is None or self._log.cards(thread.id).get(incident) == (card["digest"], card["state"]):
                 continue
             one = await self._begin_when_free(thread.id, incident)
-            if one is None:
-                continue
-            if known and known[0] != card["digest"]:
-                journal, estate = self._assistant.journal, self._assistant.estate
-                old = card_of(journal.proposal(known[0]), journal, estate, self._assistant.stamp())
-                one.write(one.adapter.card(old))
-            self._finish(one, incident)
+            if one is not None:
+                self._finish(one, incident)
 
     async def _begin_when_free(self, thread: str, incident: str) -> _Run | None:
         """Begin a run of our own in a conversation, after what goes on there now."""
         while True:
+            await self._free(thread)
             try:
                 return self._begin(thread, new_run(), incident, None)
             except Refused as refusal:
-                going = self._thread_task.get(thread)
-                if refusal.code != "busy" or going is None:
+                if refusal.code != "busy" or thread not in self._thread_task:
                     return None
-                await asyncio.wait({going})
+
+    async def _free(self, thread: str) -> None:
+        """Wait until nothing goes on in a conversation."""
+        while (going := self._thread_task.get(thread)) is not None:
+            await asyncio.wait({going})
+            await asyncio.sleep(0)  # its end is noted by a callback of its own
 
 
 async def _until(task: asyncio.Task[None]) -> None:

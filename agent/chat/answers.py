@@ -33,6 +33,9 @@ _SAYS_NOTHING = frozenset(
 def answer(intent: Intent, story: Story, now: str = "") -> Answer:
     """Answer one intent from the story. `now` (ISO 8601) gives evidence its age; without it moments are shown."""
     draft = Draft(story, intent.language, now)
+    if not story.incident and intent.kind not in _WITHOUT_AN_INCIDENT:
+        draft.add("no_incident")
+        return draft.done()
     match intent.kind:
         case Kind.WHAT_ELSE_CHECKED:
             return about_evidence.what_else_checked(draft, intent)
@@ -250,6 +253,8 @@ def _greeting(draft: Draft) -> Answer:
     )
     return draft.done()
 
+
+_WITHOUT_AN_INCIDENT = frozenset({Kind.HELP, Kind.THANKS, Kind.GREETING, Kind.APPROVE_BY_TEXT, Kind.OTHER_SERVICE})
 
 _PLAIN: Mapping[Kind, Callable[[Draft], Answer]] = {
     Kind.WHY: about_evidence.why,

@@ -77,7 +77,7 @@ class Intent:
 
 
 class Recogniser:
-    """Recognises intents. Holds the vectors of the examples, computed once, when the first sentence needs them."""
+    """Recognises intents. Holds the vectors of the examples, computed once: by `warm`, or when first needed."""
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self._embedder = embedder
@@ -128,13 +128,21 @@ class Recogniser:
             return None, "meaning", score  # it starts an investigation, so a mere question does not count as a wish
         return kind, "meaning", score
 
+    def warm(self) -> None:
+        """Compute the vectors of the examples now, which takes seconds, and not while the first person waits."""
+        if self._embedder is not None:
+            self._vectors(self._embedder)
+
     def _nearest(self, embedder: Embedder, english: Sequence[str]) -> tuple[Kind | None, float]:
+        labels, vectors = self._vectors(embedder)
+        return nearest(labels, vectors, embedder.embed(list(english)))
+
+    def _vectors(self, embedder: Embedder) -> tuple[tuple[Kind | None, ...], Any]:
         if self._examples is None:
             labelled = [(kind, one) for kind, several in PROTOTYPES.items() for one in several]
             labels = (*(kind for kind, _ in labelled), *(None for _ in UNRELATED))
             self._examples = labels, embedder.embed([*(one for _, one in labelled), *UNRELATED])
-        labels, vectors = self._examples
-        return nearest(labels, vectors, embedder.embed(list(english)))
+        return self._examples
 
 
 def nearest(labels: Sequence[Kind | None], vectors: Any, asked: Any) -> tuple[Kind | None, float]:

@@ -15,14 +15,14 @@ from agent.core.evidence import Observation
 
 MOST_LINES = 20
 MOST_IN_A_LINE = 400
-_BRACKETS = str.maketrans("[]", "()")
-_ESCAPED = re.compile(r"([\\`*_{}<>|~!&])")
+_ROUND = str.maketrans({"[": "(", "]": ")", "`": "'"})
+_ESCAPED = re.compile(r"([\\*_{}<>|~!&])")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|mailto)(:)|\b(www)(\.)|(\w)(@)(?=\w)")
 _AT_LINE_START = re.compile(r"^(\s*)([#+\-=>:])|^(\s*\d+)([.)])")
 _SECRET_NAME = re.compile(
     r"(?i)^(.*[_-])?(pass(word|wd|phrase)?|passwort|secret|token|api[_-]?key|private[_-]?key)([_-].*)?$"
 )
-_CODE_IN_A_LINE = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)")
+_CODE_IN_A_LINE = re.compile(r"(?<![`\\])(`+)(?!`)(.*?)(?<!`)\1(?!`)")
 _MARK = re.compile(r"\[(E?\d{1,3})\]")
 
 
@@ -53,8 +53,9 @@ def clean_observation(one: Observation) -> Observation:
 
 
 def prose(text: str, limit: int = 400) -> str:
-    """Return text for the middle of a sentence: one line, every mark of Markdown without effect, brackets round."""
-    line = inert(" ".join(clean(text).split()), limit).translate(_BRACKETS)
+    """Return text for the middle of a sentence: one line, every mark of Markdown without effect; square brackets
+    become round and backticks quotes, since those two could make a citation or take one away."""
+    line = inert(" ".join(clean(text).split()), limit).translate(_ROUND)
     line = _ESCAPED.sub(r"\\\1", line)
     line = _AUTOLINK.sub(lambda m: "".join(f"\\{g}" if g in {":", ".", "@"} else g for g in m.groups() if g), line)
     return _AT_LINE_START.sub(lambda m: "\\".join(g for g in m.groups() if g is not None), line)
@@ -89,17 +90,16 @@ def quotation(text: str, most: int = 40) -> str:
     """Return a page's own Markdown as a quotation: its lists and code stay, its brackets make no citation."""
     lines = clean(text).strip().split("\n")
     kept = [*lines[:most], *(["…"] if len(lines) > most else [])]
-    quoted, closing = [], ""
-    for line in kept:
-        opening = re.match(r"\s{0,3}(`{3,}|~{3,})", line)
-        if closing or line.startswith(("    ", "\t")):
-            quoted.append(line)
-        else:
-            quoted.append(_without_marks(line))
-        if opening and not closing:
-            closing = opening[1]
-        elif opening and opening[1].startswith(closing) and not line.strip().strip(opening[1][0]):
-            closing = ""
+    quoted, fenced, indented = [], "", False
+    for number, line in enumerate(kept):
+        before = kept[number - 1].strip() if number else ""
+        indented = line.startswith(("    ", "\t")) and (indented or not before) and number > 0
+        quoted.append(line if fenced or indented else _without_marks(line))
+        mark = re.match(r"\s{0,3}(`{3,}(?=[^`]*$)|~{3,})", line)
+        if mark and not fenced:
+            fenced = mark[1]
+        elif mark and mark[1].startswith(fenced) and line.strip() == mark[1]:
+            fenced = ""
     return "\n".join(f"> {line}".rstrip() for line in quoted)
 
 

@@ -38,7 +38,8 @@ _THING = (
     r"restart|plan|thing)|das|es|den (?:fix|vorschlag)|die (?:aenderung|karte|aktion)|vorschlag)"
 )
 _YES = (
-    r"(?:(?:yes|yep|yeah|yup|ok|okay|k|sure|fine|alright|right|ja|jo|gut|na gut|great|then|so|and|i say|now|bitte) )*"
+    r"(?:(?:yes|yep|yeah|yup|ok|okay|k|sure|fine|alright|right|ja|jo|gut|na gut|great|then|so|and|i say|now|bitte|"
+    r"i agree|agreed|einverstanden|no|nope|nein|do not|never) )*"
 )
 _LOOK = (
     r"(?:check\w*|look\w*|tr(?:y|ied)|investigat\w*|examin\w*|inspect\w*|test\w*|diagnos(?:e|ed|ing)|analy[sz]\w*|"
@@ -71,7 +72,8 @@ PATTERNS: tuple[tuple[Kind, str], ...] = (
         Kind.APPROVE_BY_TEXT,
         rf"^{_YES}(?:i |we |you can |you may |can you |could you |would you |ich |hiermit )*"
         rf"(?:approved?|confirm(?:ed)?|accept(?:ed)?|authori[sz]ed?|reject(?:ed)?|declined?|den(?:y|ied)|run|execute|"
-        rf"apply|launch|do|start|perform|trigger|genehmigt?|genehmige|freigegeben|freigeben|bestaetigt?|abgelehnt|"
+        rf"apply|launch|do|start|restart|perform|trigger|genehmigt?|genehmige|freigegeben|freigeben|bestaetigt?|"
+        rf"abgelehnt|"
         rf"ablehnen|lehne|ausfuehren|fuehr\w*|mach\w*|starte?)"
         rf"(?: (?:with )?{_THING})?(?: (?:now|then|for me|right away|immediately|already|jetzt|frei|ab|aus|so|weiter|"
         rf"los))*$",
@@ -408,7 +410,8 @@ PATTERNS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         Kind.HELP,
-        r"^(?:please |can you )*(?:help|hilfe|hilf mir|help me|usage|menu|commands|manual|anleitung)(?: (?:me|please|"
+        r"^(?:please |can you )*(?:i need help|i need some help|help|hilfe|hilf mir|help me|usage|menu|commands|"
+        r"manual|anleitung)(?: (?:me|please|"
         r"out|mir))*$|"
         r"\bwhat (?:can|could|do|should|else can|may|are) (?:you|i)(?: \w+)? (?:do|ask|know|say|type|answer|"
         r"understand|able)\b(?!.*"

@@ -464,7 +464,6 @@ UNRELATED: tuple[str, ...] = (
     "What do you think of the new office?",
     "Compare PostgreSQL and MySQL.",
     "How long does a backup take?",
-    "What is a reverse proxy?",
     "Which port does the database listen on?",
     "Print the report for the month.",
     "Undo my last e-mail.",

@@ -236,6 +236,7 @@ EN: Mapping[str, str] = {
     "thanks": "You are welcome.",
     "greeting": "Hello.",
     "greeting_ask": "Ask *why?*, *what else did you check?* or *help*.",
+    "no_incident": "This conversation is about no incident yet. Say what fails, or name a ticket.",
     # first answer
     "first_causes": "Causes, likeliest first:",
     "first_card": "A fix is proposed on the card. Nothing has been changed.",
@@ -499,6 +500,7 @@ DE: Mapping[str, str] = {
     "thanks": "Gern.",
     "greeting": "Hallo.",
     "greeting_ask": "Frag *warum?*, *was hast du sonst geprüft?* oder *Hilfe*.",
+    "no_incident": "Dieses Gespräch handelt noch von keinem Vorfall. Sag, was nicht geht, oder nenne ein Ticket.",
     "first_causes": "Ursachen, die wahrscheinlichste zuerst:",
     "first_card": "Auf der Karte ist ein Fix vorgeschlagen. Nichts wurde geändert.",
     "first_none": "Noch wurde nichts diagnostiziert.",

@@ -84,7 +84,8 @@ key_file = "assistant/company.key"
             await stack.enter_async_context(working(api, self.front, settings, app, desk))
             self.company_front.behind = company_site(desk, host, self.origin)
             links = self.directory / LINKS
-            _private(links, json.dumps({"origin": self.origin, "sign_in": self.sign_in, "company": self.company}).encode())
+            told = {"origin": self.origin, "sign_in": self.sign_in, "company": self.company}
+            _private(links, json.dumps(told).encode())
             try:
                 yield desk
             finally:

@@ -21,14 +21,12 @@ from agent.core.proposal import AGENT, Proposal
 WAIT_MS = 600
 """How long a card of medium or high risk must stand unchanged before it can be approved."""
 RISK_WHY = {
-    "low": "Policy R-low: it gives a service back what it had and loses nothing that is stored.",
-    "medium": "Policy R-medium: it changes data or configuration, or ends somebody's work; a second person decides.",
-    "high": "Policy R-high: it cannot be undone or reaches beyond one service; it needs a passkey.",
+    "low": "Rule R-low: the catalogue rates this action low. Any responder or approver of the service may decide.",
+    "medium": "Rule R-medium: the catalogue rates this action medium. An approver decides who neither reported it nor "
+    "wrote the proposal.",
+    "high": "Rule R-high: the catalogue rates this action high. It needs an approver's passkey, on its own page.",
 }
-ON_FAILURE = (
-    "If a check afterwards does not hold, the incident reads “not verified”, nothing further runs by itself, and a "
-    "person has to look."
-)
+ON_FAILURE = "The incident then reads “not verified”, nothing further runs by itself, and a person has to look."
 
 
 def render(
@@ -94,7 +92,10 @@ def _fixed(proposal: Proposal, digest: str, beside: Mapping[str, Any], estate: E
         "unchanged": [{"name": key, "value": _plain(before[key])} for key in before if key not in changed],
         "diff": str(beside.get("diff", "")),
         "rehearsed_at": str(beside.get("rehearsed_at", "")),
-        "undo": {"possible": "cannot" not in proposal.undo, "says": undo_in_words(proposal)},
+        "undo": {
+            "possible": "cannot" not in proposal.undo,
+            "says": str(proposal.undo.get("cannot") or undo_in_words(proposal)),
+        },
         "checks_afterwards": expectation_in_words(proposal),
         "on_failure": ON_FAILURE,
         "why": {

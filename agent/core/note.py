@@ -30,6 +30,8 @@ class Facts:
     missing: tuple[str, ...]
     head: str
     """Sequence and hash of the journal's last entry: an anchor outside the journal."""
+    origin: str = ""
+    """Where the approval pages are; empty where nothing is served."""
 
 
 def suggestion_note(facts: Facts, proposal: Proposal | None, digest: str, beside: Mapping[str, Any]) -> str:
@@ -38,7 +40,7 @@ def suggestion_note(facts: Facts, proposal: Proposal | None, digest: str, beside
     lines = [f"[{MARK} {facts.incident}] {diagnosis.says}", ""]
     lines += _causes(diagnosis)
     if proposal is not None:
-        lines += ["Proposed fix (nothing has been changed):", *_proposal(proposal, digest, beside), ""]
+        lines += ["Proposed fix (nothing has been changed):", *_proposal(proposal, digest, beside, facts.origin), ""]
     lines += _by_hand(diagnosis, facts, proposal)
     lines += _looked_at(facts)
     if facts.sources and any(source["relevant"] for source in facts.sources):
@@ -141,7 +143,7 @@ def _causes(diagnosis: Diagnosis) -> list[str]:
     return [*lines, ""]
 
 
-def _proposal(proposal: Proposal, digest: str, beside: Mapping[str, Any]) -> list[str]:
+def _proposal(proposal: Proposal, digest: str, beside: Mapping[str, Any], origin: str) -> list[str]:
     before = ", ".join(f"{key} {value}" for key, value in proposal.effect.before.items())
     after = ", ".join(f"{key} {value}" for key, value in proposal.effect.after.items())
     return [
@@ -151,7 +153,7 @@ def _proposal(proposal: Proposal, digest: str, beside: Mapping[str, Any]) -> lis
         *(f"- checked afterwards: {one}" for one in expectation_in_words(proposal)),
         f"- may approve: {', '.join(beside.get('may_approve', [])) or 'nobody in the inventory'}; "
         f"until {proposal.expires_at}",
-        f"- approve: countersign approvals show {digest[7:19]}",
+        f"- decide: {origin}/approvals/{digest}" if origin else f"- approve: countersign approvals show {digest[7:19]}",
     ]
 
 

@@ -1,25 +1,25 @@
-"""One MCP server as a child process over stdio, kept in a task of its own so that its death harms nobody else."""
+"""The connection to one MCP server, kept in a task of its own so that its death harms nobody else."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from mcp import Client, MCPError
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import TextContent
+from mcp.types import CallToolResult, TextContent
 
 from agent.core.display import inert, one_line, redact
-from agent.core.errors import CountersignError, Refused
+from agent.core.errors import CountersignError
 from agent.gateway import pins
+from agent.gateway.transport import ServerSpec, connect
 
 RESULT_CAP_BYTES = 512 * 1024
 CONNECT_SECONDS = 20.0
-PROTOCOL = "2026-07-28"
-"""Named rather than negotiated: connecting then waits for nothing, and the server starts while we do other work."""
+PINS_HOLD_SECONDS = 30.0
+"""Over HTTP each call stands alone, so another program may answer at the same address by now: looked at again."""
 
 
 class ServerGone(CountersignError):
@@ -34,16 +34,6 @@ class ToolTimedOut(CountersignError):
     """No answer within the time limit. For a tool that writes this means: not known whether it happened."""
 
 
-@dataclass(frozen=True)
-class ServerSpec:
-    """How to start a server: a name, an argument vector, the environment it gets, and a file for what it prints."""
-
-    name: str
-    command: tuple[str, ...]
-    env: tuple[tuple[str, str], ...] = ()
-    log: Path | None = None
-
-
 class Server:
     """A connection to one server. Started on first use, checked against the pins, started again when it died."""
 
@@ -53,13 +43,15 @@ class Server:
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._starting = asyncio.Lock()
+        self._looked = 0.0
+        self._refused = 0
 
     async def start(self) -> Client:
         """Connect if not connected. Raises ServerGone when it cannot be started, Refused when its tools changed."""
         async with self._starting:
             if self._client is not None and self._task is not None and not self._task.done():
                 return self._client
-            self._stop = asyncio.Event()
+            self._stop, self._refused = asyncio.Event(), 0
             ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._hold(ready), name=f"mcp:{self.spec.name}")
             try:
@@ -71,36 +63,35 @@ class Server:
 
     async def _hold(self, ready: asyncio.Future[Client]) -> None:
         """Own the connection from start to end: a context must be left by the task that entered it."""
-        log = self.spec.log.open("a", encoding="utf-8") if self.spec.log else None
         try:
-            command, *arguments = self.spec.command
-            parameters = StdioServerParameters(
-                command=command, args=arguments, env=dict(self.spec.env), encoding_error_handler="replace"
-            )
-            transport = stdio_client(parameters, errlog=log) if log else stdio_client(parameters)
-            async with Client(transport, cache=None, mode=PROTOCOL) as client:
-                listed = await client.list_tools()
-                pins.check(self.spec.name, listed.tools)
+            async with connect(self.spec, self._heard) as client:
+                await self._check_pins(client)
                 ready.set_result(client)
                 await self._stop.wait()
         except (Exception, BaseExceptionGroup) as error:
             cause = _cause(error)
-            _fail(
-                ready,
-                cause
-                if isinstance(cause, Refused)
-                else ServerGone(
-                    f"the {self.spec.name} server could not be started or has stopped"
-                    f" ({one_line(str(cause) or type(cause).__name__, 160)}){self._where()}"
-                ),
-            )
+            _fail(ready, cause if isinstance(cause, CountersignError) else self._gone(cause))
         finally:
             if self._task is asyncio.current_task():
                 self._client = None
-            if log:
-                log.close()
+
+    async def _check_pins(self, client: Client) -> None:
+        pins.check(self.spec.name, (await client.list_tools()).tools)
+        self._looked = monotonic()
+
+    def _heard(self, status: int) -> None:
+        self._refused = status
+
+    def _gone(self, cause: BaseException) -> ServerGone:
+        says = str(cause) or type(cause).__name__
+        if self._refused:
+            says = f"it answered {self._refused}" + (": the token is not its own" if self._refused == 401 else "")
+        how = "reached" if self.spec.url else "started or has stopped"
+        return ServerGone(f"the {self.spec.name} server could not be {how} ({one_line(says, 160)}){self._where()}")
 
     def _where(self) -> str:
+        if self.spec.url:
+            return f" at {self.spec.url}"
         return f"; what it printed is in {self.spec.log}" if self.spec.log else ""
 
     async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -111,7 +102,7 @@ class Server:
         client = await self.start()
         task = self._task
         assert task is not None
-        call = asyncio.ensure_future(client.call_tool(tool, dict(arguments), read_timeout_seconds=seconds + 5))
+        call = asyncio.ensure_future(self._ask(client, tool, arguments, seconds + 5))
         try:
             # A server that dies must not leave its caller waiting: whichever ends first decides.
             await asyncio.wait({call, task}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -139,6 +130,11 @@ class Server:
             raise ToolFailed(f"{tool} answered with more than {RESULT_CAP_BYTES // 1024} KiB; the answer was not used")
         cleaned: dict[str, Any] = _clean(content)
         return cleaned
+
+    async def _ask(self, client: Client, tool: str, arguments: Mapping[str, Any], seconds: float) -> CallToolResult:
+        if self.spec.url and monotonic() - self._looked > PINS_HOLD_SECONDS:
+            await self._check_pins(client)
+        return await client.call_tool(tool, dict(arguments), read_timeout_seconds=seconds)
 
     async def close(self) -> None:
         """End the connection and the process; safe to call at any time, also twice."""
@@ -178,10 +174,7 @@ async def definitions(spec: ServerSpec, then_call: str = "") -> tuple[list[dict[
 
     With `then_call`, also the structured answer of that tool, called without arguments.
     """
-    command, *arguments = spec.command
-    async with Client(
-        StdioServerParameters(command=command, args=arguments, env=dict(spec.env)), cache=None, mode=PROTOCOL
-    ) as client:
+    async with connect(spec) as client:
         listed = await client.list_tools()
         answer = await client.call_tool(then_call, {}) if then_call else None
         return (
@@ -190,6 +183,14 @@ async def definitions(spec: ServerSpec, then_call: str = "") -> tuple[list[dict[
         )
 
 
-def specs(command: Sequence[str], name: str, log_directory: Path, env: Mapping[str, str]) -> ServerSpec:
-    """Describe a server whose output goes to `log_directory`."""
+def specs(
+    command: Sequence[str],
+    name: str,
+    log_directory: Path,
+    env: Mapping[str, str],
+    remote: tuple[str, Path] | None = None,
+) -> ServerSpec:
+    """Describe a server whose output goes to `log_directory`, or one that listens at an address and has a token."""
+    if remote is not None:
+        return ServerSpec(name, url=remote[0], token=remote[1])
     return ServerSpec(name, tuple(command), tuple(sorted(env.items())), log_directory / f"{name}.log")

@@ -51,6 +51,8 @@ class Context:
     emit: Callable[[Event], None]
     proposal_life: timedelta
     verify_seconds: float
+    origin: str
+    """Where people find the approval pages; empty where nothing is served."""
 
     def stamp(self) -> str:
         """Return the time as text: UTC, ISO 8601, whole seconds."""

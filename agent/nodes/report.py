@@ -87,6 +87,7 @@ def _facts(state: State, context: Context) -> Facts:
         similar=tuple(state["similar"]),
         missing=tuple(state["missing"]),
         head=context.journal.head(),
+        origin=context.origin,
     )
 
 

@@ -34,7 +34,8 @@ LONGEST_TOKEN = 4096
 class Failures:
     """How many bad credentials each peer may still send: a bucket that fills again with time (a token bucket).
 
-    What is counted here is guessing. It protects the log and the processor; the credentials are too long to guess.
+    It slows guessing and keeps the log short. A good credential is never held up: behind a proxy everybody has one
+    address, and one who guesses would lock out all. The credentials themselves are too long to be guessed.
     """
 
     MOST = 20
@@ -82,21 +83,34 @@ class Guard:
 
         A request that carries a bearer token is judged by that token alone: its cookie neither helps nor harms.
         """
+        return self._who(request, use=True)
+
+    async def still(self, request: Request) -> bool:
+        """True while a request that was let in before would be let in again: for streams that stay open.
+
+        It is no use of the session: one that nobody works in ends, also where a page of it stands open.
+        """
+        try:
+            return self._who(request, use=False) is not None
+        except Problem:
+            return False
+
+    def _who(self, request: Request, use: bool) -> Principal | None:
         self._nothing_in_the_address(request)
         headers = request.headers.getlist("authorization")
         if headers:
-            return self._bearer(request, headers)
-        session = self.session(request)
+            return self._bearer(request, headers, use)
+        session = self.session(request, use)
         if session is None:
             return None
         if request.method not in SAFE:
             self.from_our_own_page(request)
         return _of_session(session, "demo" if session.via == "demo" else "session")
 
-    def session(self, request: Request) -> Session | None:
+    def session(self, request: Request, use: bool = True) -> Session | None:
         """Return the live session that the browser's cookie names."""
         secret = request.cookies.get(COOKIE, "")
-        return self.store.session(secret) if 0 < len(secret) <= LONGEST_TOKEN else None
+        return self.store.session(secret, use) if 0 < len(secret) <= LONGEST_TOKEN else None
 
     def from_our_own_page(self, request: Request) -> None:
         """Raise Problem unless this request comes from a page of our own: a browser sends the cookie for anyone's.
@@ -117,42 +131,43 @@ class Guard:
             return host
         return str(int(address) >> 64) if isinstance(address, IPv6Address) and not address.ipv4_mapped else host
 
-    def slow_down(self, request: Request) -> None:
-        """Raise Problem 429 when this peer has sent too many bad credentials."""
-        if seconds := self.failures.wait(self.peer(request)):
+    def failed(self, request: Request) -> None:
+        """Count a bad credential. Raise Problem 429 in place of what it would have been told after too many."""
+        peer = self.peer(request)
+        if seconds := self.failures.wait(peer):
             detail = f"too many bad credentials came from your address; try again in {seconds} seconds"
             raise Problem(429, "slow_down", detail, headers={"Retry-After": str(seconds)})
+        self.failures.count(peer)
 
     def _nothing_in_the_address(self, request: Request) -> None:
         for name, value in request.query_params.multi_items():
             if name.lower() in IN_QUERY or value.startswith((KEY_PREFIX, FRAME_PREFIX)):
                 raise Problem(400, "credential_in_address", "a credential belongs into a header, never into an address")
 
-    def _bearer(self, request: Request, headers: Sequence[str]) -> Principal:
-        self.slow_down(request)
+    def _bearer(self, request: Request, headers: Sequence[str], use: bool) -> Principal:
         scheme, _, token = headers[0].partition(" ")
         token = token.strip()
         if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
             raise _not_good("bad_credential", "a credential is sent as `Authorization: Bearer …`", "invalid_request")
         try:
-            found = self._of_token(request, token)
+            found = self._of_token(request, token, use)
         except Refused as refusal:
             if refusal.code == "bad_token":
+                self.failed(request)
                 LOG.warning("a token was refused: %s", one_line(str(refusal.__cause__), 200))
-                self.failures.count(self.peer(request))
             raise _not_good(refusal.code, str(refusal)) from refusal
         if found is None:
-            self.failures.count(self.peer(request))
+            self.failed(request)
             raise _not_good("bad_credential", "this credential is not known here")
         return found
 
-    def _of_token(self, request: Request, token: str) -> Principal | None:
+    def _of_token(self, request: Request, token: str, use: bool) -> Principal | None:
         if token.startswith(KEY_PREFIX):
             key = self.store.key(token)
             return keys.principal(key) if key is not None else None
         origin = plain_origin(request.headers.get("origin", ""))
         if token.startswith(FRAME_PREFIX):
-            session = self.store.frame_session(token.removeprefix(FRAME_PREFIX))
+            session = self.store.frame_session(token.removeprefix(FRAME_PREFIX), use)
             if session is None:
                 return None
             if origin not in {"", self.origin}:

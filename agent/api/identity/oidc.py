@@ -354,7 +354,7 @@ def _is_loopback(host: str) -> bool:
 
 def _fitting(keys: list[Mapping[str, Any]], kid: object) -> list[Mapping[str, Any]]:
     """Return the keys for signatures of this id; of all ids where the token names none."""
-    signing = [one for one in keys if one.get("use", "sig") == "sig" and one.get("kty") != "oct"]
+    signing = [one for one in keys if one.get("use", "sig") == "sig"]
     return signing if kid is None else [one for one in signing if one.get("kid") == kid]
 
 

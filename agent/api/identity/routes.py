@@ -126,12 +126,11 @@ async def people(request: Request) -> Response:
     demo, guard, query = _demo(request), _guard(request), request.query_params
     next_ = safe_next(query.get("next"))
     if "code" in query:
-        guard.slow_down(request)
         if demo.knows(query["code"]):
             answer = _to(f"/sign-in/demo?{urlencode({'next': next_})}")
             _set(answer, DEMO_COOKIE, query["code"])
             return answer
-        guard.failures.count(guard.peer(request))
+        guard.failed(request)
     if not demo.knows(request.cookies.get(DEMO_COOKIE, "")):
         return _failed(request, _NO_LINK)
     session = guard.session(request)

@@ -225,11 +225,11 @@ class Store:
             )
         return secret, expires_at
 
-    def session(self, secret: str) -> Session | None:
-        """Return the live session of this id, and note that it was used; None when there is none or it is over."""
-        return self._session(fingerprint(secret))
+    def session(self, secret: str, use: bool = True) -> Session | None:
+        """Return the live session of this id, and note its use; None when there is none or it is over."""
+        return self._session(fingerprint(secret), use)
 
-    def _session(self, hash_: str) -> Session | None:
+    def _session(self, hash_: str, use: bool) -> Session | None:
         now = self._now()
         with self._read() as connection:
             row = connection.execute(select(_sessions).where(_sessions.c.hash == hash_)).one_or_none()
@@ -242,7 +242,7 @@ class Store:
         ):
             self._end(hash_)
             return None
-        if _when(session.last_seen) + SEEN_EVERY <= now:
+        if use and _when(session.last_seen) + SEEN_EVERY <= now:
             with self._write() as connection:
                 connection.execute(update(_sessions).where(_sessions.c.hash == hash_).values(last_seen=stamp(now)))
         return session
@@ -310,7 +310,7 @@ class Store:
             )
         return secret, expires_at
 
-    def frame_session(self, secret: str) -> Session | None:
+    def frame_session(self, secret: str, use: bool = True) -> Session | None:
         """Return the session behind a frame's token; None for an unknown one. Refused `expired` for a late one."""
         with self._read() as connection:
             row = connection.execute(select(_frames).where(_frames.c.hash == fingerprint(secret))).one_or_none()
@@ -318,7 +318,7 @@ class Store:
             return None
         if row.expires_at <= stamp(self._now()):
             raise Refused("expired", "this token has expired; ask for another one")
-        session = self._session(row.session)
+        session = self._session(row.session, use)
         if session is None:
             raise Refused("expired", "the session behind this token is over; sign in again")
         return session
