@@ -14,6 +14,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.api.front import Front
@@ -137,7 +138,10 @@ async def working(
         return await ask(settings.socket, digest, decision, person, reason, via, **seen)
 
     log, hub = Log(settings.state / "conversations.db"), Hub()
-    runs = Runs(log, hub, assistant, Recogniser(assistant.embedder))
+    recogniser = Recogniser(assistant.embedder)
+    # The examples' vectors take a second: made now, so that the first question does not wait for them.
+    warming = asyncio.create_task(asyncio.to_thread(recogniser.warm))
+    runs = Runs(log, hub, assistant, recogniser)
     parts = Parts(assistant, decide, log, hub, runs, lab)
     front.closing = hub.close
     following = asyncio.create_task(Follower(assistant, runs, hub).follow())
@@ -147,7 +151,7 @@ async def working(
     finally:
         hub.close()
         following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await asyncio.gather(following, warming, return_exceptions=True)
         await runs.close()
         log.close()
 
@@ -166,6 +170,7 @@ async def serve(settings: Settings, say: Callable[[str], None]) -> int:
     async with AsyncExitStack() as stack:
         stack.callback(_alone(settings).close)
         on = bind(serving.address, serving.port)
+        settings = replace(settings, serving=replace(serving, port=on.getsockname()[1]))  # port 0 is a free one
         await stack.enter_async_context(listening(front, on))
         say(f"Listening on {serving.address}:{on.getsockname()[1]}; loading …")
         starting = asyncio.create_task(_start(stack, settings, front, say))
@@ -176,7 +181,7 @@ async def serve(settings: Settings, say: Callable[[str], None]) -> int:
             await asyncio.gather(starting, return_exceptions=True)
         else:
             starting.result()
-            say(f"Ready: {serving.origin}")
+            say(f"Ready: {settings.serving.origin}")
         await waiting
         say("Ending: what is going on goes on at the next start …")
     return 0

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from agent.api import sse
 from agent.api.adapter import digest_of_interrupt
 from agent.api.decisions import Decided, Decision, allowed_to_decide, take
+from agent.api.identity.guard import Guard
 from agent.api.identity.permissions import needs
 from agent.api.identity.principal import Principal
 from agent.api.log import Thread
@@ -82,7 +83,7 @@ async def agent(request: Request, given: RunAgentInput, principal: Asks, one: Al
 async def threads(principal: Asks, one: All) -> dict[str, Any]:
     """List my conversations, newest first."""
     running = {thread for _, thread in one.log.running()}
-    found = one.log.threads(principal.person, principal.origin)
+    found = one.log.threads(principal.person, principal.origin if principal.own_only else None)
     return {
         "threads": [
             {
@@ -180,7 +181,7 @@ def _resume(one: Parts, thread: Thread, run: str, entries: list[ResumeEntry], pr
         raise Problem(409, "bad_resume", "this interrupt does not belong to this conversation")
     asked = payload_of(entry)
     if asked.decision == "ask":
-        one.runs.say(thread, run, Message(new_run(), asked.question), principal.person)
+        one.runs.ask(thread, run, stored.incident, Message(new_run(), asked.question), principal.person)
         return
     allowed_to_decide(principal)
 
@@ -220,11 +221,5 @@ def payload_of(entry: ResumeEntry) -> Decision:
 
 def _still(request: Request) -> sse.Still:
     """Return the question whether whoever listens may still listen: a session that ended ends its streams."""
-
-    async def ask() -> bool:
-        try:
-            return await request.app.state.guard.who(request) is not None
-        except Problem:
-            return False
-
-    return ask
+    guard: Guard = request.app.state.guard
+    return lambda: guard.still(request)

@@ -13,12 +13,15 @@ from agent.api import sse
 from agent.api.cards import card_for
 from agent.api.decisions import Decision, take
 from agent.api.follow import CONSOLE, news_of
+from agent.api.identity.guard import Guard
 from agent.api.identity.permissions import needs
 from agent.api.identity.principal import Principal
+from agent.api.log import Thread
 from agent.api.parts import Parts, may_see, own_thread, parts
 from agent.api.problems import Problem
 from agent.api.runs import Message, new_run, numbered
 from agent.chat.story import Story
+from agent.core.display import one_line
 from agent.core.errors import Refused
 from agent.core.evidence import summary
 from agent.core.lifecycle import State
@@ -87,13 +90,9 @@ async def events(request: Request, _principal: Reads, one: All) -> StreamingResp
             seq = entries[-1].seq
         return []
 
-    async def still() -> bool:
-        try:
-            return await request.app.state.guard.who(request) is not None
-        except Problem:
-            return False
-
-    return sse.stream(one.hub, CONSOLE, read, since, still, lambda: False, '{"type":"caught_up","seq":{}}')
+    guard: Guard = request.app.state.guard
+    seen = '{"type":"caught_up","seq":{}}'
+    return sse.stream(one.hub, CONSOLE, read, since, lambda: guard.still(request), lambda: False, seen)
 
 
 @router.get("/proposals")
@@ -102,7 +101,7 @@ async def proposals(principal: Reads, one: All, state: str = "awaiting") -> dict
     if state not in {*State, ""}:
         raise Problem(400, "bad_request", f"a state is one of {', '.join(State)}")
     found = one.journal.proposals(state=State(state) if state else None)[:MOST]
-    return {"proposals": [_card(one, stored.digest, principal) for stored in found]}
+    return {"proposals": [_card_or_why(one, stored.digest, principal) for stored in found]}
 
 
 @router.get("/proposals/{digest}")
@@ -118,9 +117,9 @@ async def decision(digest: str, given: Decision, principal: Decides, one: All) -
     """Approve, reject, edit, ask or withdraw. The approvals process alone signs, for whom the inventory names."""
     headers = {"Cache-Control": "no-store"}
     if given.decision == "ask":
-        thread = own_thread(one, given.thread, principal)
-        run = new_run()
-        one.runs.say(thread, run, Message(new_run(), given.question), principal.person)
+        stored = one.journal.proposal(digest)
+        thread, run = _conversation(one, given.thread, stored.incident, principal), new_run()
+        one.runs.ask(thread, run, stored.incident, Message(new_run(), given.question), principal.person)
         return JSONResponse({"threadId": thread.id, "runId": run}, 202, headers)
     via = "page" if principal.via in {"session", "demo"} else "api"
     done = await take(one, digest, given, principal, via)
@@ -140,6 +139,26 @@ async def search(
     return {"pages": numbered(pages), "found": any(page["relevant"] for page in pages)}
 
 
+def _conversation(one: Parts, name: str, incident: str, principal: Principal) -> Thread:
+    """Return the conversation to ask about an incident in: the one that is named, else a new one."""
+    if not name:
+        known = one.journal.incident(incident)
+        title = one_line(known.ticket or known.subject or incident, 80)
+        return one.log.open_thread(one.assistant.stamp(), principal.person, principal.origin, title, incident)
+    thread = own_thread(one, name, principal)
+    if incident not in {thread.incident, *one.log.was_about(thread.id)}:
+        raise Problem(409, "wrong_thread", "this conversation is not about that card")
+    return thread
+
+
+def _card_or_why(one: Parts, digest: str, principal: Principal) -> dict[str, Any]:
+    """Return a card, or why it is not shown: one that was tampered with is named, and hides none of the others."""
+    try:
+        return _card(one, digest, principal)
+    except Refused as refusal:
+        return {"digest": digest, "state": "altered", "why": str(refusal)}
+
+
 def _card(one: Parts, digest: str, principal: Principal) -> dict[str, Any]:
     stored = one.journal.proposal(digest)
     return card_for(stored, one.journal, one.assistant.estate, one.assistant.stamp(), principal)
@@ -154,14 +173,8 @@ async def _story(one: Parts, name: str, principal: Principal) -> dict[str, Any]:
     story = await one.assistant.story(name)
     stored = sorted(one.journal.proposals(name), key=lambda each: each.proposal.created_at)
     entries = one.journal.entries(name)
-    cards = []
-    for each in stored:
-        try:
-            cards.append(_card(one, each.digest, principal))
-        except Refused as refusal:  # one that was tampered with is named, and hides none of the others
-            cards.append({"digest": each.digest, "state": "altered", "why": str(refusal)})
     open_card = next((each.digest for each in stored if each.state is State.AWAITING), None)
-    mine = [thread.id for thread in one.log.about(name) if thread.owner == principal.person]
+    mine = [thread.id for thread in one.log.about(name) if principal.owns(thread.owner, thread.origin)]
     return {
         "incident": _listed(known, open_card) | {"subject": story.subject, "requester": story.requester},
         "body": story.body,
@@ -171,7 +184,7 @@ async def _story(one: Parts, name: str, principal: Principal) -> dict[str, Any]:
         "observations": [{**seen.to_json(), "made": seen.made, "says": summary(seen)} for seen in story.observations],
         "diagnosis": story.diagnosis.to_json() if story.diagnosis else None,
         "missing": list(story.missing),
-        "proposals": cards,
+        "proposals": [_card_or_why(one, each.digest, principal) for each in stored],
         "notes": _notes(entries),
         "timeline": [_told(entry) for entry in entries],
         "threads": mine,

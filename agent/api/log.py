@@ -124,9 +124,11 @@ class Log:
             row = connection.execute(select(_threads).where(_threads.c.id == name)).one_or_none()
         return Thread(**row._mapping) if row else None
 
-    def threads(self, owner: str, origin: str = "", limit: int = 100) -> list[Thread]:
-        """Return somebody's conversations, newest first."""
-        query = select(_threads).where(_threads.c.owner == owner, _threads.c.origin == origin)
+    def threads(self, owner: str, origin: str | None = None, limit: int = 100) -> list[Thread]:
+        """Return somebody's conversations, newest first; with `origin`, those begun there alone."""
+        query = select(_threads).where(_threads.c.owner == owner)
+        if origin is not None:
+            query = query.where(_threads.c.origin == origin)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(_threads.c.updated_at.desc(), _threads.c.id).limit(limit))
             return [Thread(**row._mapping) for row in rows]

@@ -56,7 +56,7 @@ def parts(request: Request) -> Parts:
 def own_thread(one: Parts, name: str, principal: Principal) -> Thread:
     """Return a conversation of this principal; somebody else's does not exist for them."""
     thread = one.log.thread(name)
-    if thread is None or thread.owner != principal.person or thread.origin != principal.origin:
+    if thread is None or not principal.owns(thread.owner, thread.origin):
         raise Problem(404, "unknown_thread", f"you have no conversation {name[:40]}")
     return thread
 

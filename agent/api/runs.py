@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -96,6 +96,11 @@ class Runs:
             raise Refused("too_many", f"{MOST_AT_ONCE} of your conversations are being worked on; wait for one of them")
         one = self._begin(thread.id, run, thread.incident, Message(message.id, text))
         self._start(one, self._answer(one, thread, text, person), person)
+
+    def ask(self, thread: Thread, run: str, incident: str, message: Message, person: str) -> None:
+        """Begin to answer a question about an incident's card; the conversation is about that incident from now on."""
+        self.say(replace(thread, incident=incident), run, message, person)
+        self._log.turn_to(self._assistant.stamp(), thread.id, run, incident)
 
     def show(self, thread: Thread, person: str, ticket: str = "") -> None:
         """Begin a run that shows the incident a conversation is about, or works on a ticket."""

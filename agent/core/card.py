@@ -164,14 +164,13 @@ def for_person(proposal: Proposal, state: State, person: str, estate: Estate, ca
 
 def _target(name: str, estate: Estate) -> dict[str, Any]:
     service = estate.services.get(name)
-    needed_by = [one for one in estate.services if one != name and name in estate.scope(one)]
     return {
         "name": name,
         "title": service.title if service else "",
         "environment": service.environment if service else "",
         "owner": service.owner if service else "",
         "kind": service.kind if service else "",
-        "needed_by": needed_by,
+        "needed_by": estate.needed_by(name),
     }
 
 

@@ -17,6 +17,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         "[redacted private key]",
     ),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), "[redacted token]"),
+    (re.compile(r"\bcs[kf]_[A-Za-z0-9_-]{16,}"), "[redacted key]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 [redacted]"),
     (
         re.compile(

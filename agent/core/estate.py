@@ -59,6 +59,10 @@ class Estate:
             queue.extend(self.services[current].depends_on)
         return tuple(order)
 
+    def needed_by(self, name: str) -> list[str]:
+        """Return the services that depend on `name`, however far away."""
+        return [one for one in self.services if one != name and name in self.scope(one)]
+
     def depth(self, top: str, name: str) -> int:
         """Return how many steps of dependency lie between `top` and `name` (0 for itself or when unrelated)."""
         order = {top: 0}

@@ -109,6 +109,7 @@ def _beside(
                 "seen": [_seen(by_id[one]) for one in cause.evidence if one in by_id],
                 "other_causes": against,
                 "owner": target.owner,
+                "needed_by": context.estate.needed_by(proposal.target),
                 "may_approve": list(who_may(proposal, target)),
                 "ticket": state.get("ticket", ""),
                 "subject": state["subject"],

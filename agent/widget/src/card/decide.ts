@@ -217,7 +217,7 @@ export class CardDecide extends CardView {
 
   protected override actions(card: Card, standing: Card["state"]): TemplateResult | typeof nothing {
     if (!this.decides) return super.actions(card, standing);
-    if (standing !== "awaiting") return nothing;
+    if (standing !== "awaiting") return this.trouble ? html`<div class="actions">${this.whatWentWrong()}</div>` : nothing;
     const found = this.obstacles;
     const ready = found.length === 0;
     const first = found[0];
@@ -247,9 +247,13 @@ export class CardDecide extends CardView {
         ${card.editable ? this.opener("edit", card.you?.may_edit === true) : nothing} ${this.opener("ask", card.you?.sign_in !== true || this.signedIn)}
       </div>
       ${this.form === "reject" ? this.rejecting() : this.form === "edit" ? this.editing(card) : this.form === "ask" ? this.asking() : nothing}
-      ${this.trouble ? html`<p class="note danger" role="alert">${icon("warn")} ${line(this.trouble)}</p>` : nothing}
+      ${this.whatWentWrong()}
       ${this.notice ? html`<p class="note accent">${line(this.notice)}</p>` : nothing}
     </div>`;
+  }
+
+  private whatWentWrong(): TemplateResult | typeof nothing {
+    return this.trouble ? html`<p class="note danger" role="alert">${icon("warn")} ${line(this.trouble)}</p>` : nothing;
   }
 
   /** Time left once more, beside the button; a listener has it from the head of the card. */

@@ -259,6 +259,7 @@ export const layout: CSSResult = css`
   .service {
     display: flex;
     flex-wrap: wrap;
+    align-items: baseline;
     gap: 2px 8px;
     color: var(--_muted);
     font-size: 0.93em;

@@ -283,7 +283,7 @@ export class CountersignApproval extends LitElement {
         @countersign-sign-in=${() => this.signIn()}
       ></countersign-card>
       ${this.thread
-        ? html`<countersign-chat class="talk" inline mode="decide" .api=${this.api} .thread=${this.thread} .locale=${this.locale} .person=${this.me?.person ?? ""} aria-label=${say("conversation")}></countersign-chat>`
+        ? html`<countersign-chat class="talk" mode="decide" .api=${this.api} .thread=${this.thread} .locale=${this.locale} .person=${this.me?.person ?? ""} aria-label=${say("conversation")}></countersign-chat>`
         : nothing}`;
   }
 

@@ -37,9 +37,11 @@ export const incidentStyles = css`
     gap: 16px;
     align-items: start;
   }
-  .columns.talking {
-    grid-template-columns: minmax(0, 1fr);
+  :host([talking]) {
     padding-inline-end: 404px;
+  }
+  :host([talking]) .columns {
+    grid-template-columns: minmax(0, 1fr);
   }
   .columns > .panel {
     margin: 0;
@@ -61,16 +63,16 @@ export const incidentStyles = css`
     display: grid;
     grid-template-rows: max-content minmax(0, 1fr);
     inline-size: min(420px, 100vw);
+    overflow: clip;
     border-block: 0;
     border-inline-end: 0;
     border-radius: 0;
     box-shadow: var(--_shadow);
   }
   .talk countersign-chat {
+    --countersign-height: calc(100% + 2px);
     min-block-size: 0;
-    block-size: 100%;
-    border: 0;
-    border-radius: 0;
+    margin: -1px;
   }
   .talk h2 {
     display: flex;
@@ -268,11 +270,10 @@ export const incidentStyles = css`
   }
 
   @media (max-width: 1100px) {
-    .columns,
-    .columns.talking {
+    .columns {
       grid-template-columns: minmax(0, 1fr);
     }
-    .columns.talking {
+    :host([talking]) {
       padding-inline-end: 0;
     }
     .talk {

@@ -21,7 +21,8 @@ export class CountersignIncident extends Room<Story> {
   @property({ type: Boolean }) offline = false;
 
   @state() private journalHead = "";
-  @state() private talking = false;
+  /** The conversation is open beside the story. */
+  @property({ type: Boolean, reflect: true }) talking = false;
   @state() private failed = "";
   protected override bones = 10;
 
@@ -73,7 +74,7 @@ export class CountersignIncident extends Room<Story> {
           ${icon("chat")} ${say("ask_about")}
         </button>
       </header>
-      <div class="columns ${this.talking ? "talking" : ""}">
+      <div class="columns">
         <div class="story">
           ${current ? this.cards(current, earlier) : nothing} ${this.altered(story)} ${this.diagnosis(story)} ${this.evidence(story)} ${this.sources(story)}
           ${this.similar(story)} ${this.record(story)}
@@ -364,8 +365,10 @@ export class CountersignIncident extends Room<Story> {
   };
 
   private openChat(): void {
-    void import("../chat/chat");
     this.talking = true;
+    void import("../chat/chat")
+      .then(() => this.updateComplete)
+      .then(() => this.renderRoot.querySelector<HTMLElement>("countersign-chat")?.focus());
   }
 
   private readonly onChatKey = (event: KeyboardEvent): void => {
