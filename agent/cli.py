@@ -161,7 +161,8 @@ def serve(port: int | None, config: Path | None) -> None:
     Starts the approvals process as well, unless one listens already. What was going on when it ends goes on at the
     next start.
     """
-    from agent.commands import serve as run
+    # Not by way of the other commands: what they show things with would be loaded before the first answer.
+    from agent.serve import run
 
     sys.exit(run(settings(config), port))
 

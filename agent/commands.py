@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import logging
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -399,13 +397,3 @@ def _now() -> str:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def serve(settings: Settings, port: int | None) -> int:
-    """Serve over HTTP until a signal comes."""
-    from agent.serve import serve as run
-
-    if port is not None:
-        settings = replace(settings, serving=replace(settings.serving, port=port))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    return asyncio.run(run(settings, lambda text: print(text, file=sys.stderr, flush=True)))

@@ -12,6 +12,7 @@ import fcntl
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -73,6 +74,7 @@ async def listening(front: Front, on: socket.socket) -> AsyncIterator[None]:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            ws="none",
             server_header=False,
             date_header=True,
             proxy_headers=False,
@@ -154,6 +156,14 @@ async def working(
         await asyncio.gather(following, warming, return_exceptions=True)
         await runs.close()
         log.close()
+
+
+def run(settings: Settings, port: int | None) -> int:
+    """Serve until a signal comes, on another port where one is given; return the exit code."""
+    if port is not None:
+        settings = replace(settings, serving=replace(settings.serving, port=port))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    return asyncio.run(serve(settings, lambda text: print(text, file=sys.stderr, flush=True)))
 
 
 async def serve(settings: Settings, say: Callable[[str], None]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ag_ui.core import (
@@ -83,6 +83,19 @@ class Adapter:
                 metadata={"at": at},
             )
         )
+
+    def take_up(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Learn from the events of a run what it left open when it broke off, so that its end can close that."""
+        for event in events:
+            match event["type"]:
+                case "STEP_STARTED":
+                    self._step = event["stepName"]
+                case "STEP_FINISHED":
+                    self._step = ""
+                case "TOOL_CALL_START":
+                    self._open_calls[event["toolCallId"]] = event["toolCallId"]
+                case "TOOL_CALL_RESULT":
+                    self._open_calls.pop(event["toolCallId"], None)
 
     def of(self, event: Event) -> list[Json]:
         """Return what a happening on the path is in events; nothing for what is told otherwise."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.api import conversations, incidents, operations, pages, problems
+from agent.api.edge import Edge
 from agent.api.identity import routes as identity
 from agent.api.identity.demo import DemoSignIn
 from agent.api.identity.guard import Guard
@@ -17,8 +17,6 @@ from agent.api.identity.sign_in import sign_in_for
 from agent.api.operations import told_of_stops
 from agent.api.parts import Parts
 from agent.settings import Serving
-
-MOST_BODY_BYTES = 1024 * 1024
 
 
 def build_api(serving: Serving, guard: Guard, demo: DemoSignIn | None = None) -> FastAPI:
@@ -29,7 +27,7 @@ def build_api(serving: Serving, guard: Guard, demo: DemoSignIn | None = None) ->
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=MOST_BODY_BYTES,
+        redirect_slashes=False,
         telemetry={"tracing": False},
     )
     app.state.parts = None
@@ -51,7 +49,7 @@ def build_api(serving: Serving, guard: Guard, demo: DemoSignIn | None = None) ->
             allow_credentials=False,
             max_age=600,
         )
-    app.add_middleware(_Hardened)
+    app.add_middleware(Edge)
     return app
 
 
@@ -68,29 +66,3 @@ def _about(app: FastAPI, demo: bool) -> dict[str, Any]:
         "ready": parts is not None,
         "stopped": told_of_stops(parts) if parts else {},
     }
-
-
-class _Hardened:
-    """Sets what every answer carries, whoever made it, unless the route said otherwise."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                names = {name for name, _ in message["headers"]}
-                for name, value in _ALWAYS:
-                    if name not in names:
-                        message["headers"].append((name, value))
-            await send(message)
-
-        await self._app(scope, receive, sending if scope["type"] == "http" else send)
-
-
-_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)

@@ -213,6 +213,13 @@ class Log:
         with self._engine.connect() as connection:
             return [(row.seq, row.data) for row in connection.execute(query.order_by(_events.c.seq).limit(limit))]
 
+    def whole_run(self, thread: str, run: str) -> list[tuple[int, str]]:
+        """Return (seq, JSON) of all events of a run."""
+        events: list[tuple[int, str]] = []
+        while part := self.read(thread, events[-1][0] if events else 0, run=run):
+            events += part
+        return events
+
     def ended(self, run: str) -> bool:
         """True when a run is over."""
         with self._engine.connect() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -149,8 +150,11 @@ async def asset(name: str, request: Request, part: Annotated[None, Depends(lambd
 
 
 def _inside(folder: Path, name: str) -> bool:
-    path = (folder / name).resolve()
-    return path.is_relative_to(folder.resolve()) and path.is_file()
+    try:
+        path = (folder / name).resolve()
+        return path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError):  # longer than a name may be, or with a NUL in it
+        return False
 
 
 def _file(request: Request, folder: Path, name: str, *, shared: bool = False) -> Response:
@@ -158,7 +162,8 @@ def _file(request: Request, folder: Path, name: str, *, shared: bool = False) ->
     if not _inside(folder, name) or Path(name).suffix not in TYPES:
         raise Problem(404, "not_found", "there is nothing at this address")
     path = (folder / name).resolve()
-    tag = f'"{_hash(str(path), path.stat().st_mtime_ns)}"'
+    # Weak (RFC 9110, 8.8.1): the compressed forms are other bytes of the same file.
+    tag = f'W/"{_hash(str(path), path.stat().st_mtime_ns)}"'
     hashed = bool(Path(name).stem.rpartition("-")[1]) and folder == BUNDLE and "/" in name
     sent = {
         "ETag": tag,
@@ -168,14 +173,25 @@ def _file(request: Request, folder: Path, name: str, *, shared: bool = False) ->
         # Public code without anybody's data: a page on another origin may load it, also under its own SRI hash.
         "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin",
     } | ({"Access-Control-Allow-Origin": "*"} if shared else {})
-    if request.headers.get("if-none-match") == tag:
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    if "*" in known or tag.removeprefix("W/") in known:
         return Response(status_code=304, headers=sent)
-    accepts = {one.split(";")[0].strip() for one in request.headers.get("accept-encoding", "").split(",")}
+    accepts = _accepted(request.headers.get("accept-encoding", ""))
     for encoding, suffix in (("br", ".br"), ("gzip", ".gz")):
         packed = path.with_name(path.name + suffix)
         if encoding in accepts and packed.is_file():
             return FileResponse(packed, headers=sent | {"Content-Encoding": encoding}, media_type=TYPES[path.suffix])
     return FileResponse(path, headers=sent, media_type=TYPES[path.suffix])
+
+
+def _accepted(header: str) -> set[str]:
+    """Return the encodings that a client takes (RFC 9110, 12.5.3); with the weight 0 it says that it does not."""
+    found = set()
+    for one in header.split(","):
+        name, _, weight = one.partition(";")
+        if not re.fullmatch(r"q=0(\.0*)?", weight.replace(" ", "")):
+            found.add(name.strip())
+    return found
 
 
 @lru_cache(maxsize=256)

@@ -26,6 +26,7 @@ STATUS: Mapping[str, int] = {
     "needs_page": 403,
     "needs_passkey": 403,
     "no_journal": 404,
+    "not_a_person": 403,
     "not_entitled": 403,
     "not_you": 403,
     "unknown_incident": 404,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import secrets
@@ -18,6 +19,8 @@ from agent.api.log import Log, Thread
 from agent.api.ports import Assistant
 from agent.chat.answers import Answer, answer, first_answer, outcome_answer, passages_answer
 from agent.chat.intents import Kind, Recogniser
+from agent.chat.normal import folded, plain_words
+from agent.chat.patterns import REPORT
 from agent.chat.story import Story
 from agent.core.display import inert, one_line
 from agent.core.errors import CountersignError, Refused
@@ -25,7 +28,7 @@ from agent.core.estate import Estate
 from agent.core.event import Event
 from agent.core.evidence import summary
 from agent.core.lifecycle import State
-from agent.journal.store import Incident
+from agent.journal.store import LIVE, Incident
 
 LOG = logging.getLogger("countersign.runs")
 MOST_AT_ONCE = 4
@@ -156,6 +159,7 @@ class Runs:
         """End the runs that a server left behind when it ended: whatever they did is in the journal."""
         for run, thread in self._log.running():
             one = _Run(self._log, self._hub, thread, run)
+            one.adapter.take_up(json.loads(text) for _, text in self._log.whole_run(thread, run))
             says = "The server was restarted while this was going on. What was begun goes on below."
             one.write(one.adapter.failed("restarted", says), "broken_off")
 
@@ -241,6 +245,9 @@ class Runs:
         elsewhere = self._named_elsewhere(text, story)
         if story is None or elsewhere or not (story.service or story.proposal):
             await self._take_question(one, thread, text, person, elsewhere)
+            return
+        if _wrong_again(text, story):
+            await self._take_question(one, thread, text, person, story.service)
             return
         hits = [hit for hit in await asyncio.to_thread(self._assistant.search, text) if hit["relevant"]]
         said = passages_answer(text, story, hits, MODEL, self._assistant.stamp())
@@ -472,6 +479,13 @@ def numbered(sources: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def names_of(estate: Estate) -> dict[str, tuple[str, ...]]:
     """Return every service with the other names that people have for it."""
     return {one.name: (one.title, *one.aliases) if one.title else one.aliases for one in estate.services.values()}
+
+
+def _wrong_again(text: str, story: Story) -> bool:
+    """True where the incident has ended, and was stopped before anything came of it or the message is a new report."""
+    if story.incident_state in LIVE:
+        return False
+    return story.diagnosis is None or REPORT.search(" ".join(plain_words(folded(text)))) is not None
 
 
 def _title(text: str) -> str:

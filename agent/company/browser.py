@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.api.front import Front
-from agent.app import App
-from agent.company.lab import Desk, people_of
 from agent.core.errors import CountersignError
 from agent.serve import bind, interface, listening, working
 from agent.settings import Settings
-from evals.lab.lab import Lab
+
+if TYPE_CHECKING:
+    from agent.app import App
+    from agent.company.lab import Desk
+    from evals.lab.lab import Lab
 
 LOOPBACK = "127.0.0.1"
 HOST_NAME = "company"
@@ -69,6 +72,7 @@ key_file = "assistant/company.key"
     async def show(self, lab: Lab, settings: Settings, app: App) -> AsyncIterator[Desk]:
         """Put the assistant and the company behind the doors for as long as the block runs."""
         from agent.api.identity.demo import DemoSignIn
+        from agent.company.lab import Desk, people_of
         from agent.company.site import company_site
 
         (host,) = settings.serving.hosts

@@ -175,7 +175,7 @@ export const parts: CSSResult = css`
     text-decoration: none;
     cursor: pointer;
   }
-  .button:hover:not(:disabled) {
+  .button:hover:not(:disabled, [aria-disabled="true"]) {
     background: var(--_hover);
   }
   .button.primary {
@@ -183,7 +183,7 @@ export const parts: CSSResult = css`
     background: var(--_fill);
     color: var(--_on-fill);
   }
-  .button.primary:hover:not(:disabled) {
+  .button.primary:hover:not(:disabled, [aria-disabled="true"]) {
     background: var(--_fill-hover);
   }
   .button.danger {
@@ -200,7 +200,7 @@ export const parts: CSSResult = css`
     background: transparent;
     color: var(--_muted);
   }
-  .button.quiet:hover:not(:disabled) {
+  .button.quiet:hover:not(:disabled, [aria-disabled="true"]) {
     background: var(--_hover);
     color: var(--_text);
   }

@@ -2,7 +2,7 @@
  * `<countersign-chat>` for pages that are trusted as our own are. It shows cards and never decides: a script of the page could click
  * inside, so its card only leads to the card's own page.
  */
-import { type PropertyValues } from "lit";
+import { type PropertyValues, css } from "lit";
 import { property } from "lit/decorators.js";
 import { Api, type TokenSource } from "./api";
 import "./widget/brief";
@@ -44,7 +44,15 @@ class HostToken implements TokenSource {
 }
 
 export class CountersignChat extends Chat {
-  static override styles = [...outer, layout];
+  static override styles = [
+    ...outer,
+    layout,
+    css`
+      :host {
+        block-size: var(--countersign-height, 640px);
+      }
+    `,
+  ];
 
   /** Where the assistant is; without it, where this script came from. */
   @property() endpoint = new URL(import.meta.url).origin;
@@ -55,10 +63,11 @@ export class CountersignChat extends Chat {
     super();
     this.store = tabStore("countersign.thread");
     this.mode = "show";
-    // In the page's own words: a person wants to sign in, which only the page's backend or a page of ours can do.
-    this.addEventListener("countersign-sign-in", (event) => {
-      if (!event.defaultPrevented) this.connect();
-    });
+  }
+
+  /** The page's backend vouches anew, if it still knows the person. */
+  protected override enter(): void {
+    this.connect();
   }
 
   static override get observedAttributes(): string[] {

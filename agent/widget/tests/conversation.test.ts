@@ -57,7 +57,7 @@ describe("a conversation", () => {
   });
 
   it("takes the card from the interrupt where no snapshot came", () => {
-    const without = RECORDED.slice(0, 17).filter((event) => !(event.type === "ACTIVITY_SNAPSHOT" && event.activityType === "proposal"));
+    const without = RECORDED.slice(0, 18).filter((event) => !(event.type === "ACTIVITY_SNAPSHOT" && event.activityType === "proposal"));
     expect(cards(play(without)).map((one) => one.digest)).toEqual([card("awaiting").digest]);
   });
 

@@ -1,4 +1,4 @@
-"""Clients of the interface for tests: a person with a session, a holder of a token, and streams that are read as they come."""
+"""Clients of the interface: people with a session, holders of a token, and streams that are read as they come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import httpx
 

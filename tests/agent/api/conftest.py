@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from tests.agent.api.app import Doors, doors
 from tests.agent.api.bench import Bench, opened
 from tests.agent.api.world import World, lab_world
 
@@ -22,4 +23,11 @@ async def lab() -> AsyncIterator[World]:
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """The interface with an actor behind it, of this test's own."""
     async with opened(tmp_path) as one:
+        yield one
+
+
+@pytest_asyncio.fixture
+async def starting(tmp_path: Path) -> AsyncIterator[Doors]:
+    """The interface while it is still starting: nothing stands behind it."""
+    async with doors(tmp_path) as one:
         yield one

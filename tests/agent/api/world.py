@@ -112,7 +112,14 @@ class World(Interface):
     """The demo's two sites on a running lab, with nobody at its terminal."""
 
     def __init__(
-        self, api: FastAPI, http: httpx.AsyncClient, side: BrowserSide, lab: Lab, settings: Settings, app: App, desk: Desk
+        self,
+        api: FastAPI,
+        http: httpx.AsyncClient,
+        side: BrowserSide,
+        lab: Lab,
+        settings: Settings,
+        app: App,
+        desk: Desk,
     ) -> None:
         super().__init__(api, side.origin, http)
         self.side, self.lab, self.settings, self.app, self.desk = side, lab, settings, app, desk
@@ -154,7 +161,7 @@ class World(Interface):
         return state
 
     async def clear(self) -> None:
-        """Let every open card expire and wait until its incident has ended, so that the next test finds a quiet place."""
+        """Let every open card expire and wait for what goes on, so that the next test finds a quiet place."""
         for level in list(self.journal.stopped()):
             self.journal.go_on(self.app.stamp(), level, "dana.meyer")
         self.journal.expire(FAR)

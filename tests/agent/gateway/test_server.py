@@ -17,7 +17,8 @@ from agent.core.errors import Refused
 from agent.core.evidence import Check
 from agent.gateway import pins
 from agent.gateway.gateway import Looking
-from agent.gateway.server import Server, ServerGone, ServerSpec, ToolFailed, ToolTimedOut, definitions
+from agent.gateway.server import Server, ServerGone, ToolFailed, ToolTimedOut, definitions
+from agent.gateway.transport import ServerSpec
 
 PROGRAM = '''
 import asyncio, os, signal, sys

@@ -62,7 +62,7 @@ export function whatRuns(card: Card, look: Look): TemplateResult {
   const { say } = look;
   return html`
     <p class="lead"><b>${line(card.action_title)}</b> <code>${line(card.action)}</code></p>
-    ${card.action_description ? html`<p class="muted">${line(card.action_description)}</p>` : nothing}
+    ${card.action_description ? html`<p class="muted">${described(card.action_description)}</p>` : nothing}
     <p>${say("on")} <code class="target">${line(card.target.name)}</code></p>
     ${card.params.length === 0
       ? html`<p class="muted">${say("no_params")}</p>`
@@ -92,6 +92,11 @@ export function whatRuns(card: Card, look: Look): TemplateResult {
       ${long(card.exact, "exact", html`<pre class="exact">${block(card.exact)}</pre>`, look)}
     </figure>
   `;
+}
+
+/** A sentence of the catalogue, with what stands between backticks as code. */
+function described(text: string): unknown {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? html`<code>${line(part)}</code>` : line(part)));
 }
 
 export function whatChanges(card: Card, look: Look): TemplateResult {

@@ -308,15 +308,26 @@ export const styles = css`
     color: var(--_muted);
     font-size: 0.89em;
   }
+  th {
+    overflow-wrap: normal;
+  }
+  .becomes {
+    position: relative;
+    padding-inline-start: 20px;
+  }
   .becomes code {
     font-weight: 700;
   }
   .becomes .icon-16 {
+    position: absolute;
+    inset-block-start: 9px;
+    inset-inline-start: 0;
     inline-size: 13px;
     block-size: 13px;
-    margin-inline-end: 6px;
     color: var(--_muted);
-    vertical-align: -2px;
+  }
+  thead th:last-child {
+    padding-inline-start: 20px;
   }
   [dir="rtl"] .becomes .icon-16,
   :host(:dir(rtl)) .becomes .icon-16 {
@@ -377,6 +388,12 @@ export const styles = css`
     grid-template-columns: max-content minmax(0, 1fr);
     gap: 10px;
     align-items: start;
+  }
+  .evidence > li {
+    grid-template-columns: 40px minmax(0, 1fr);
+  }
+  .evidence .badge.mono {
+    justify-self: start;
   }
   .evidence p + p,
   .checks p + p {

@@ -92,6 +92,8 @@ export class Session {
     this.trouble = "";
     if (this.thread) this.listen();
     this.changed();
+    // What could not leave for want of a sign-in leaves now.
+    for (const out of this.state.outbox) if (out.state === "failed" && out.problem === "signed_out") void this.deliver(out);
   }
 
   leave(): void {

@@ -129,7 +129,7 @@ export const prose: CSSResult = css`
     block-size: 24px;
     margin-block: -6px;
     margin-inline: -3px;
-    padding: 0;
+    padding: 0 3px;
     border: 0;
     background: none;
     vertical-align: baseline;

@@ -13,7 +13,7 @@ import { type Check, EMPTY, type Item, type ItemOf, type Outgoing, type Turn, ca
 import { shown } from "../markdown";
 import { base } from "../theme";
 import { age } from "../time";
-import type { Card, Locale } from "../types";
+import type { Card, Locale, Source } from "../types";
 import "./answer";
 import type { CiteDetail } from "./answer";
 import type { Composer } from "./composer";
@@ -401,14 +401,16 @@ export class Chat extends LitElement {
   }
 
   private sources(item: ItemOf<"sources">, say: ChatWords): TemplateResult {
-    const open = (event: Event, n: number): void => {
-      const source = item.sources.find((one) => one.n === n);
-      if (source) void this.peek?.pin(event.currentTarget as HTMLElement, { kind: "source", source });
+    const look = (event: PointerEvent, source: Source): void => {
+      if (event.pointerType !== "touch") this.peek?.look(event.currentTarget as HTMLElement, { kind: "source", source });
+    };
+    const open = (event: Event, source: Source): void => {
+      void this.peek?.pin(event.currentTarget as HTMLElement, { kind: "source", source });
     };
     return html`<div class="refs">
       ${item.sources.length > 0
-        ? html`<span class="label">${say("sources")}</span>
-            <ol>
+        ? html`<span class="label" aria-hidden="true">${say("sources")}</span>
+            <ol aria-label=${say("sources")}>
               ${item.sources.map(
                 (source) =>
                   html`<li>
@@ -416,8 +418,9 @@ export class Chat extends LitElement {
                       type="button"
                       class="ref"
                       aria-haspopup="dialog"
-                      aria-label=${say("source", { n: source.n, title: source.title })}
-                      @click=${(event: Event): void => open(event, source.n)}
+                      @pointerenter=${(event: PointerEvent): void => look(event, source)}
+                      @pointerleave=${(): void => this.peek?.leave()}
+                      @click=${(event: Event): void => open(event, source)}
                     >
                       <span class="n">${source.n}</span><span>${line(source.title)}</span
                       ><span class="more"
@@ -525,8 +528,14 @@ export class Chat extends LitElement {
   };
 
   private readonly onSignIn = (): void => {
-    this.dispatchEvent(new CustomEvent("countersign-sign-in", { detail: { digest: "" }, bubbles: true, composed: true }));
+    const event = new CustomEvent("countersign-sign-in", { detail: { digest: "" }, bubbles: true, composed: true, cancelable: true });
+    if (this.dispatchEvent(event)) this.enter();
   };
+
+  /** What happens when nobody around takes care of a sign-in. */
+  protected enter(): void {
+    /* On our own pages somebody does. */
+  }
 
   private readonly onCite = (event: CustomEvent<CiteDetail>): void => {
     const { label, anchor, how, sources } = event.detail;

@@ -115,6 +115,7 @@ export class Work extends LitElement {
     const say = words(this.locale);
     const open = this.unfolded ?? !item.done;
     const none = item.checks.length === 0;
+    if (none && item.done) return nothing;
     return html`<div class="root">
       ${none
         ? html`<div class="line" disabled>${this.sign(item)}<span>${this.summary(item, say)}</span></div>`
@@ -145,7 +146,6 @@ export class Work extends LitElement {
       return step ? stepName(step.name, say) : say("work.running");
     }
     const made = item.checks.length;
-    if (made === 0) return item.steps.at(-1)?.says || say("work.none");
     const unmade = item.checks.filter((check) => check.state === "failed").length;
     return html`${say("work.done", { n: made })}${unmade > 0
       ? html`, <span class="unmade">${say("work.unmade", { n: unmade })}</span>`

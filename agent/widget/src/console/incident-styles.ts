@@ -150,6 +150,12 @@ export const incidentStyles = css`
   .says.not {
     color: var(--_warn);
   }
+  details:not([open]) .says {
+    display: -webkit-box;
+    overflow: hidden;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
+  }
   .says .icon-16 {
     vertical-align: -3px;
   }

@@ -24,6 +24,8 @@ export class CountersignIncident extends Room<Story> {
   /** The conversation is open beside the story. */
   @property({ type: Boolean, reflect: true }) talking = false;
   @state() private failed = "";
+  /** The conversation a question on the card went to. */
+  @state() private thread = "";
   protected override bones = 10;
 
   protected override async ask(): Promise<Story> {
@@ -50,6 +52,7 @@ export class CountersignIncident extends Room<Story> {
     super.willUpdate(changes);
     if (changes.has("incident") && this.hasUpdated) {
       this.talking = false;
+      this.thread = "";
       this.again();
     }
   }
@@ -110,7 +113,9 @@ export class CountersignIncident extends Room<Story> {
       .person=${this.me?.person ?? ""}
       .offline=${this.offline}
       @countersign-card=${() => this.soon()}
-      @countersign-asked=${() => {
+      .thread=${this.conversation}
+      @countersign-asked=${(event: CustomEvent<{ threadId: string }>) => {
+        this.thread = event.detail.threadId;
         this.openChat();
       }}
     ></countersign-card>`;
@@ -239,7 +244,7 @@ export class CountersignIncident extends Room<Story> {
           <span class="what"><code>${line(one.page)}</code> <b>${line(one.title)}</b></span>
           <span class="tags">
             ${one.executable ? html`<span class="badge accent">${say("executable")}</span>` : nothing}
-            <span class="badge">${one.relevant ? say("fits", { score: one.score.toFixed(2) }) : say("not_relevant")}</span>
+            ${one.relevant ? nothing : html`<span class="badge">${say("not_relevant")}</span>`}
           </span>
         </summary>
         <div class="raw">
@@ -349,7 +354,8 @@ export class CountersignIncident extends Room<Story> {
         inline
         mode="decide"
         .api=${this.api}
-        .incident=${this.incident}
+        .thread=${this.conversation}
+        .incident=${this.conversation ? "" : this.incident}
         .locale=${this.locale}
         .person=${this.me?.person ?? ""}
       ></countersign-chat>
@@ -363,6 +369,11 @@ export class CountersignIncident extends Room<Story> {
     }
     this.openChat();
   };
+
+  /** The conversation to go on with; empty for a new one about this incident. */
+  private get conversation(): string {
+    return this.thread || (this.data?.threads[0] ?? "");
+  }
 
   private openChat(): void {
     this.talking = true;

@@ -7,6 +7,9 @@ import type { KnowledgePage } from "../types";
 import { Room } from "./room";
 import { hash } from "./route";
 
+/** So many of the pages that do not fit are shown: enough to see what was near, too few to be taken for answers. */
+const MOST_NEAREST = 3;
+
 type Found = { pages: KnowledgePage[]; found: boolean } | "nothing asked";
 
 export class CountersignKnowledge extends Room<Found> {
@@ -33,6 +36,9 @@ export class CountersignKnowledge extends Room<Found> {
       }
       .page {
         padding: 14px 18px;
+      }
+      .pages > .panel {
+        margin: 0;
       }
       .page > header {
         display: flex;
@@ -121,7 +127,7 @@ export class CountersignKnowledge extends Room<Found> {
       <div class="pages">${fitting.map((page) => this.page(page))}</div>
       ${rest.length > 0
         ? html`<h2 class="nearest">${say("nearest")}</h2>
-            <div class="pages">${rest.map((page) => this.page(page))}</div>`
+            <div class="pages">${rest.slice(0, MOST_NEAREST).map((page) => this.page(page))}</div>`
         : nothing}
     `;
   }
@@ -137,7 +143,6 @@ export class CountersignKnowledge extends Room<Found> {
     return html`<article class="panel page">
       <header>
         <h2><code>${line(page.page)}</code> ${line(page.title)}</h2>
-        <span class="badge ${page.relevant ? "accent" : ""}">${say("fits", { score: page.score.toFixed(2) })}</span>
       </header>
       ${page.why ? html`<p class="muted small">${line(say("why_found", { why: page.why }))}</p>` : nothing}
       ${page.relevant

@@ -38,6 +38,12 @@ export class CountersignLab extends Room<DemoInfo> {
       .faults > li > div {
         flex: 1 1 240px;
       }
+      .faults p:first-child {
+        display: inline-block;
+      }
+      .faults p:first-child::first-letter {
+        text-transform: uppercase;
+      }
       .how {
         display: grid;
         gap: 10px;

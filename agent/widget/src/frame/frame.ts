@@ -141,6 +141,7 @@ export class Frame extends LitElement {
       @countersign-close=${(): void => this.host?.say({ type: "countersign.close" })}
       @countersign-waiting=${(event: CustomEvent<number>): void => this.host?.say({ type: "countersign.waiting", n: event.detail })}
     >
+      <h1 class="sr">${say("chat")}</h1>
       ${this.gate === "open"
         ? html`<countersign-chat
             .api=${this.api}

@@ -30,7 +30,6 @@ export const de: Translation<typeof en> = {
   "history.untitled": "Gespräch ohne Titel",
 
   "you": "Sie",
-  "assistant": "Assistent",
   "message": "Ihre Nachricht",
   "placeholder": "Fragen Sie, oder beschreiben Sie, was zu sehen ist",
   "send": "Senden",
@@ -67,10 +66,7 @@ export const de: Translation<typeof en> = {
 
   "work.running": "Arbeitet",
   "work.done": { one: "{n} Prüfung", other: "{n} Prüfungen" },
-  "work.none": "Es waren keine Prüfungen nötig",
   "work.unmade": { one: "{n} war nicht möglich", other: "{n} waren nicht möglich" },
-  "work.show": "Prüfungen anzeigen",
-  "work.hide": "Prüfungen ausblenden",
   "check.running": "läuft",
   "check.made": "erledigt",
   "check.failed": "nicht möglich",
@@ -91,7 +87,6 @@ export const de: Translation<typeof en> = {
   "source.pages": { one: "{n} Stelle", other: "{n} Stellen" },
   "source.weak": "passt nur ungefähr",
   "evidence": "Beleg {id}",
-  "evidence.none": "Diese Prüfung gehört nicht zum Gespräch.",
   "similar": "Ähnliche gelöste Tickets",
   "similar.verified": "Lösung bestätigt",
   "similar.solved": "gelöst {when}",
@@ -116,11 +111,9 @@ export const de: Translation<typeof en> = {
   "run.reference": "Kennung {id}",
   "stop.cannot": "Gerade läuft eine Lösung; sie kann nicht mittendrin angehalten werden.",
   "stop.failed": "Das Anhalten hat nicht geklappt. Versuchen Sie es erneut.",
-  "notice.warning": "Warnung",
 
   "announce.answer": "Der Assistent hat geantwortet: {text}",
   "announce.card": "Eine Lösung wartet auf eine Entscheidung: {headline}",
   "announce.working": "Der Assistent arbeitet",
   "announce.error": "Der Assistent konnte nicht fertig werden: {text}",
-  "announce.waiting": { one: "{n} Lösung wartet auf eine Entscheidung", other: "{n} Lösungen warten auf eine Entscheidung" },
 };

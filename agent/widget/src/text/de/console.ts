@@ -131,7 +131,6 @@ export const de: Translation<typeof en> = {
   no_sources: "Keine Seite der Wissensbasis passt.",
   passages: { one: "eine Stelle", other: "{n} Stellen" },
   executable: "mit Behebung",
-  fits: "passt {score}",
   not_relevant: "nicht verwendet",
   content_digest: "Inhalt {digest}",
   similar: "Ähnliche gelöste Tickets",

@@ -27,7 +27,6 @@ export const en = {
   "history.untitled": "Untitled conversation",
 
   "you": "You",
-  "assistant": "Assistant",
   "message": "Your message",
   "placeholder": "Ask, or describe what people see",
   "send": "Send",
@@ -64,10 +63,7 @@ export const en = {
 
   "work.running": "Working",
   "work.done": { one: "{n} check", other: "{n} checks" },
-  "work.none": "No checks were needed",
   "work.unmade": { one: "{n} could not be made", other: "{n} could not be made" },
-  "work.show": "Show the checks",
-  "work.hide": "Hide the checks",
   "check.running": "running",
   "check.made": "done",
   "check.failed": "could not be made",
@@ -88,7 +84,6 @@ export const en = {
   "source.pages": { one: "{n} passage", other: "{n} passages" },
   "source.weak": "weak match",
   "evidence": "Evidence {id}",
-  "evidence.none": "This check is not part of the conversation.",
   "similar": "Similar solved tickets",
   "similar.verified": "solution verified",
   "similar.solved": "solved {when}",
@@ -113,11 +108,9 @@ export const en = {
   "run.reference": "Reference {id}",
   "stop.cannot": "A fix is running now and cannot be stopped half way.",
   "stop.failed": "Stopping did not work. Try again.",
-  "notice.warning": "Warning",
 
   "announce.answer": "The assistant answered: {text}",
   "announce.card": "A fix waits for a decision: {headline}",
   "announce.working": "The assistant is working",
   "announce.error": "The assistant could not finish: {text}",
-  "announce.waiting": { one: "{n} fix waits for a decision", other: "{n} fixes wait for a decision" },
 } as const;

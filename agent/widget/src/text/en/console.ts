@@ -125,7 +125,6 @@ export const en = {
   no_sources: "No page of the knowledge base fits.",
   passages: { one: "one passage", other: "{n} passages" },
   executable: "has a fix",
-  fits: "fits {score}",
   not_relevant: "not used",
   content_digest: "content {digest}",
   similar: "Similar solved tickets",
