@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from agent.nodes.context import State
     from agent.nodes.investigation import Investigation
 
+LOG = logging.getLogger("countersign.app")
 UNKNOWN = "unknown"
 MOST_KEPT = 20_000
 """Characters of a question that the journal keeps."""
@@ -76,8 +78,18 @@ class App:
 
     @contextmanager
     def watched_by(self, watch: Watch) -> Iterator[None]:
-        """Send what happens on the path, as far as this task starts it, to `watch` in place of the app's audience."""
-        token = _WATCHER.set(watch)
+        """Send what happens on the path, as far as this task starts it, to `watch` in place of the app's audience.
+
+        A watcher that fails loses the view; what is going on goes on.
+        """
+
+        def careful(event: Event) -> None:
+            try:
+                watch(event)
+            except Exception:
+                LOG.exception("what happened could not be shown")
+
+        token = _WATCHER.set(careful)
         try:
             yield
         finally:
@@ -131,7 +143,10 @@ class App:
         for incident in journal.live_incidents():
             current = journal.current(incident.id)
             if incident.state == "awaiting_approval" and current is not None and current.state not in GOES_ON:
-                await self._drive(incident.id, None)
+                try:
+                    await self._drive(incident.id, None)
+                except CountersignError as error:  # one that cannot be ended keeps nobody from new work
+                    self.context.say("warning", says=f"{incident.id} could not be brought to its end: {error}")
 
     async def edit(self, name: str, args: Mapping[str, str | int | bool], person: str) -> StoredProposal:
         """Put another proposal in the place of one that waits: the same action and target with other parameters.
@@ -249,6 +264,11 @@ class App:
         else:
             # Another process may have begun this incident before us: then there is a memory, and it goes on from there.
             given = Command(resume={one.id: True for one in snapshot.interrupts}) if snapshot.interrupts else None
+            remembered, current = snapshot.values.get("digest"), self.journal.current(incident)
+            if remembered and current is not None and current.digest != remembered and current.state in GOES_ON:
+                # An edit put this one up and broke off before working memory followed: the journal counts.
+                await self.graph.aupdate_state(config, {"digest": current.digest}, as_node="suggest")
+                given = None
         await self.graph.ainvoke(given, config, context=self.context, durability="sync")
 
     async def _again(self, incident: str, config: Any) -> State | None:

@@ -15,7 +15,8 @@ from agent.core.lifecycle import State
 from agent.journal.chain import Entry
 
 LOG = logging.getLogger("countersign.follow")
-CONSOLE = "console"
+CONSOLE = "*console*"
+"""No conversation can have this name: their streams and this one are apart, whatever a client calls its own."""
 LOOK_SECONDS = 0.2
 EXPIRE_SECONDS = 5.0
 DECIDED = {State.APPROVED, State.REJECTED, State.WITHDRAWN, State.EXPIRED}
@@ -30,20 +31,31 @@ class Follower:
         self._seq = int(assistant.journal.head().split(":")[0])
 
     async def follow(self) -> None:
-        """Follow until cancelled. What an earlier process left behind is gone on with first."""
+        """Follow until cancelled, whatever fails on the way. What an earlier process left is gone on with first."""
+        rounds, taken_up = 0, False
+        while True:
+            pause = LOOK_SECONDS
+            try:
+                if taken_up:
+                    rounds += 1
+                    self._look(due=rounds % round(EXPIRE_SECONDS / LOOK_SECONDS) == 0)
+                else:
+                    self._take_up()
+                    taken_up = True
+            except CountersignError as error:
+                LOG.warning("the journal could not be followed: %s", error)
+                pause = EXPIRE_SECONDS
+            except Exception:
+                LOG.exception("the journal could not be followed")
+                pause = EXPIRE_SECONDS
+            await asyncio.sleep(pause)
+
+    def _take_up(self) -> None:
         self._runs.break_off_old()
         for incident in self._assistant.journal.live_incidents():
             current = self._assistant.journal.current(incident.id)
             if incident.state != "awaiting_approval" or (current and current.state is not State.AWAITING):
                 self._runs.go_on(incident.id)
-        rounds = 0
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            rounds += 1
-            try:
-                self._look(due=rounds % round(EXPIRE_SECONDS / LOOK_SECONDS) == 0)
-            except CountersignError as error:
-                LOG.warning("the journal could not be followed: %s", error)
 
     def _look(self, due: bool) -> None:
         journal = self._assistant.journal
@@ -57,6 +69,8 @@ class Follower:
             return
         replaced = {one.incident for one in entries if one.event == State.SUPERSEDED}
         for incident in journal.live_incidents():
+            if incident.state == "executing" and due:
+                self._runs.go_on(incident.id)  # nobody works on it any more: that broke off, and is taken up here
             if incident.state != "awaiting_approval":
                 continue
             current = journal.current(incident.id)

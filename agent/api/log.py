@@ -60,6 +60,8 @@ _events = Table(
     Column("run", Text, nullable=False),
     Column("data", Text, nullable=False),
 )
+_APPEND = "INSERT INTO events (thread, run, data) VALUES (?, ?, ?)"
+"""As text: an event is written several times a second, and putting the statement together takes longer than running it."""
 Index("events_of_a_thread", _events.c.thread, _events.c.seq)
 # At most one run of a thread goes on, whatever is sent twice.
 Index("one_run_at_a_time", _runs.c.thread, unique=True, sqlite_where=_runs.c.state == "running")
@@ -181,6 +183,12 @@ class Log:
         with self._engine.connect() as connection:
             return str(connection.execute(select(_runs.c.thread).where(_runs.c.id == run)).scalar_one_or_none() or "")
 
+    def at_work_on(self, thread: str) -> str:
+        """Return the incident that the run going on in a conversation is about; nothing where none goes on."""
+        query = select(_runs.c.incident).where(_runs.c.thread == thread, _runs.c.state == "running")
+        with self._engine.connect() as connection:
+            return str(connection.execute(query).scalar_one_or_none() or "")
+
     def running(self, thread: str = "") -> list[tuple[str, str]]:
         """Return (run, thread) of what is recorded as going on, of one conversation where asked."""
         query = select(_runs.c.id, _runs.c.thread).where(_runs.c.state == "running")
@@ -197,10 +205,7 @@ class Log:
         with self._write() as connection:
             for one in events:
                 text = json.dumps(one, ensure_ascii=False, separators=(",", ":"))
-                done = connection.execute(insert(_events).values(thread=thread, run=run, data=text))
-                key = done.inserted_primary_key
-                assert key is not None
-                written.append((int(key[0]), text))
+                written.append((int(connection.exec_driver_sql(_APPEND, (thread, run, text)).lastrowid), text))
             if ends:
                 connection.execute(update(_runs).where(_runs.c.id == run).values(state=ends))
         return written

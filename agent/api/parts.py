@@ -62,8 +62,9 @@ def own_thread(one: Parts, name: str, principal: Principal) -> Thread:
 
 
 def may_see(one: Parts, incident: str, principal: Principal) -> None:
-    """Return when this principal may see an incident; a host page's token sees those of its own conversations alone."""
-    if not principal.own_only:
+    """Return when this principal may see an incident: who may not read, or comes with a host page's token, those of
+    their own conversations alone."""
+    if not principal.own_only and "read" in principal.permissions:
         return
     mine = one.log.threads(principal.person, principal.origin)
     if not any(incident == thread.incident or incident in one.log.was_about(thread.id) for thread in mine):

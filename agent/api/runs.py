@@ -35,6 +35,8 @@ MOST_AT_ONCE = 4
 """Runs one person may have going on side by side."""
 MOST_CHARACTERS = 20_000
 AGAIN_SECONDS = 30.0
+JOIN_SECONDS = 3.0
+"""How long going on with an incident waits for the conversations about it that are busy: they see the end of it."""
 SMALL_TALK = {Kind.GREETING, Kind.THANKS, Kind.HELP}
 """What can be answered before there is anything to talk about."""
 MODEL = False
@@ -82,6 +84,8 @@ class Runs:
         self._thread_task: dict[str, asyncio.Task[None]] = {}
         self._driven: set[str] = set()
         self._not_before: dict[str, float] = {}
+        self._opened: dict[str, str] = {}
+        """The incident that each conversation's run has opened and works on: what ends when that run is stopped."""
 
     @property
     def going_on(self) -> int:
@@ -95,10 +99,14 @@ class Runs:
         text = inert(message.text, MOST_CHARACTERS).strip()
         if not text:
             raise Refused("bad_request", "there is no text in this message; say what is wrong, in a sentence")
-        if sum(who == person for who in self._people.values()) >= MOST_AT_ONCE:
-            raise Refused("too_many", f"{MOST_AT_ONCE} of your conversations are being worked on; wait for one of them")
+        self.not_too_many(person)
         one = self._begin(thread.id, run, thread.incident, Message(message.id, text))
         self._start(one, self._answer(one, thread, text, person), person)
+
+    def not_too_many(self, person: str) -> None:
+        """Return when a person may have one more run; Refused with `too_many` otherwise."""
+        if sum(who == person for who in self._people.values()) >= MOST_AT_ONCE:
+            raise Refused("too_many", f"{MOST_AT_ONCE} of your conversations are being worked on; wait for one of them")
 
     def ask(self, thread: Thread, run: str, incident: str, message: Message, person: str) -> None:
         """Begin to answer a question about an incident's card; the conversation is about that incident from now on."""
@@ -106,7 +114,8 @@ class Runs:
         self._log.turn_to(self._assistant.stamp(), thread.id, run, incident)
 
     def show(self, thread: Thread, person: str, ticket: str = "") -> None:
-        """Begin a run that shows the incident a conversation is about, or works on a ticket."""
+        """Begin a run that shows the incident a conversation is about, or works on a ticket. Refused `too_many`."""
+        self.not_too_many(person)
         one = self._begin(thread.id, new_run(), thread.incident, None)
         work: Awaitable[object] = (
             self._take_ticket(one, thread, ticket) if ticket else self._tell(one, thread.incident, whole=True)
@@ -128,16 +137,16 @@ class Runs:
         task = self._thread_task.get(thread.id)
         if task is None or task.done():
             return False
-        current = self._log.thread(thread.id)
-        incident = current.incident if current else ""
-        known = self._assistant.journal.incident(incident) if incident else None
-        decided = self._assistant.journal.current(incident) if incident else None
+        journal = self._assistant.journal
+        # The run's own incident: the conversation may have turned to another one since.
+        incident, opened = self._log.at_work_on(thread.id), self._opened.get(thread.id, "")
+        decided = journal.current(incident) if incident else None
         if decided is not None and decided.state in BEING_CARRIED_OUT:
             raise Refused("cannot_stop", "a fix is being carried out; it ends by itself, and its outcome is checked")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if known is not None and known.state in UNFINISHED:
-            await self._assistant.abandon(incident, person)
+        if opened and journal.incident(opened).state in UNFINISHED:
+            await self._assistant.abandon(opened, person)
         return True
 
     # What happens by itself --------------------------------------------------------------------------------------
@@ -158,6 +167,8 @@ class Runs:
     def break_off_old(self) -> None:
         """End the runs that a server left behind when it ended: whatever they did is in the journal."""
         for run, thread in self._log.running():
+            if run in self._tasks:
+                continue
             one = _Run(self._log, self._hub, thread, run)
             one.adapter.take_up(json.loads(text) for _, text in self._log.whole_run(thread, run))
             says = "The server was restarted while this was going on. What was begun goes on below."
@@ -267,6 +278,7 @@ class Runs:
             self._driven.add(incident.id)
             self._log.turn_to(self._assistant.stamp(), thread.id, one.id, incident.id, _title(text))
             taken.append(incident.id)
+            self._opened[thread.id] = incident.id
 
         taken: list[str] = []
         try:
@@ -274,6 +286,7 @@ class Runs:
                 incident = await self._assistant.take_question(text, service, person, opened)
         finally:
             self._driven.difference_update(taken)
+            self._opened.pop(thread.id, None)
         await self._tell(one, incident.id)
 
     async def _take_ticket(self, one: _Run, thread: Thread, ticket: str, or_else: bool = False) -> bool:
@@ -281,6 +294,8 @@ class Runs:
 
         def opened(incident: Incident) -> None:
             self._log.turn_to(self._assistant.stamp(), thread.id, one.id, incident.id, ticket)
+            if incident.state == "open":
+                self._opened[thread.id] = incident.id
             if incident.id not in self._driven:
                 self._driven.add(incident.id)
                 taken.append(incident.id)
@@ -297,6 +312,7 @@ class Runs:
             raise
         finally:
             self._driven.difference_update(taken)
+            self._opened.pop(thread.id, None)
         await self._tell(one, incident.id)
         return True
 
@@ -368,19 +384,27 @@ class Runs:
         self._driven.add(incident)
         try:
             goes_on = await decision()
+            if goes_on:
+                self.card_changed(incident)
             if goes_on and free:
                 await self._drive([one], incident)
         finally:
             if free:
                 self._driven.discard(incident)
         self._finish(one, incident)
+        if goes_on:
+            self.card_changed(incident)
 
     async def _go_on(self, incident: str) -> None:
+        missed = False
         try:
-            runs = [
-                one for thread in self._log.about(incident) if (one := await self._begin_when_free(thread.id, incident))
-            ]
+            threads = self._log.about(incident)
+            begun = await asyncio.gather(*(self._begin_soon(thread.id, incident) for thread in threads))
+            runs = [one for one in begun if one is not None]
+            missed = len(runs) < len(threads)
             work = self._driving(runs, incident)
+            if runs and self._assistant.journal.incident(incident).state in UNFINISHED:
+                self._opened[runs[0].thread] = incident
             if runs:
                 tasks = [self._start(runs[0], work)]
                 tasks += [self._start(one, _until(tasks[0])) for one in runs[1:]]
@@ -394,6 +418,9 @@ class Runs:
                 await work
         finally:
             self._driven.discard(incident)
+            self._opened = {thread: opened for thread, opened in self._opened.items() if opened != incident}
+        if missed:
+            self.card_changed(incident)
 
     async def _driving(self, runs: list[_Run], incident: str) -> None:
         try:
@@ -404,7 +431,8 @@ class Runs:
             if not runs:
                 LOG.warning("%s could not go on: %s", incident, one_line(str(error), 400))
             return
-        self._not_before.pop(incident, None)
+        if self._assistant.journal.incident(incident).state != "executing":
+            self._not_before.pop(incident, None)
         for one in runs:
             self._finish(one, incident)
 
@@ -436,14 +464,25 @@ class Runs:
             one.write(one.adapter.card(card))  # type: ignore[arg-type]
 
     async def _show_card(self, incident: str) -> None:
-        for thread in self._log.about(incident):
-            await self._free(thread.id)
-            card = self._card(incident)
-            if card is None or self._log.cards(thread.id).get(incident) == (card["digest"], card["state"]):
-                continue
-            one = await self._begin_when_free(thread.id, incident)
-            if one is not None:
-                self._finish(one, incident)
+        """Show the card as it stands wherever it stood otherwise; a busy conversation holds up none of the others."""
+        await asyncio.gather(*(self._show_card_in(thread.id, incident) for thread in self._log.about(incident)))
+
+    async def _show_card_in(self, thread: str, incident: str) -> None:
+        await self._free(thread)
+        card = self._card(incident)
+        if card is None or self._log.cards(thread).get(incident) == (card["digest"], card["state"]):
+            return
+        one = await self._begin_when_free(thread, incident)
+        if one is not None:
+            self._finish(one, incident)
+
+    async def _begin_soon(self, thread: str, incident: str) -> _Run | None:
+        """Begin a run of our own in a conversation, None where that does not become free within seconds."""
+        try:
+            async with asyncio.timeout(JOIN_SECONDS):
+                return await self._begin_when_free(thread, incident)
+        except TimeoutError:
+            return None
 
     async def _begin_when_free(self, thread: str, incident: str) -> _Run | None:
         """Begin a run of our own in a conversation, after what goes on there now."""

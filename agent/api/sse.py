@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from time import monotonic
 
 from fastapi import Request
 from starlette.responses import StreamingResponse
 
-from agent.api.hub import Hub
+from agent.api.hub import Hub, News
 from agent.api.problems import Problem
 
 KEEPALIVE_SECONDS = 15.0
@@ -40,9 +42,9 @@ def stream(
 ) -> StreamingResponse:
     """Answer with a stream.
 
-    `read(n)` returns what is stored after n, in order, a part at a time. `still` is asked at every pause whether the
-    listener may go on listening. `ended` says after each batch whether the stream is over. `caught_up` is sent without
-    a number once all that is stored has been sent; `{}` in it becomes the last number.
+    `read(n)` returns what is stored after n, in order, a part at a time. `still` is asked every few seconds whether the
+    listener may go on listening, however much there is to hear. `ended` says after each batch whether the stream is
+    over. `caught_up` is sent without a number once all that is stored has been sent; `{}` in it becomes the last one.
     """
     return StreamingResponse(
         _events(hub, topic, read, since, still, ended, caught_up), media_type="text/event-stream", headers=HEADERS
@@ -61,20 +63,47 @@ async def _events(
             last = stored[-1][0]
         if caught_up:
             yield f"data: {caught_up.replace('{}', str(last))}\n\n"
-        while not ended():
-            try:
-                batch = await asyncio.wait_for(news.get(), KEEPALIVE_SECONDS)
-            except TimeoutError:
-                if not await still():
-                    return
-                yield ": keepalive\n\n"
-                continue
-            if batch is None:
-                return
+        async for batch in _coming(news, still, ended):
             fresh = [(seq, text) for seq, text in batch if seq > last]
             if fresh:
                 yield "".join(frame(seq, text) for seq, text in fresh)
                 last = fresh[-1][0]
-        while stored := read(last):
+            elif not batch:
+                yield ": keepalive\n\n"
+        while ended() and (stored := read(last)):
             yield "".join(frame(seq, text) for seq, text in stored)
             last = stored[-1][0]
+
+
+async def _coming(
+    news: asyncio.Queue[News], still: Still, ended: Callable[[], bool]
+) -> AsyncIterator[Sequence[tuple[int, str]]]:
+    """Yield what comes, and nothing at every pause, until it is over or the listener may not listen any more."""
+    asked = monotonic()
+    while not ended():
+        batch: News = ()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KEEPALIVE_SECONDS):
+                batch = _with_what_waits(await news.get(), news)
+        if batch is None:
+            return
+        # Also while it never pauses: a session that ended hears no more of a busy stream either.
+        if not batch or monotonic() - asked >= KEEPALIVE_SECONDS:
+            if not await still():
+                return
+            asked = monotonic()
+        yield batch
+
+
+def _with_what_waits(first: News, news: asyncio.Queue[News]) -> News:
+    """Return a piece of news with all that has come in after it: sending much at once costs as much as sending one."""
+    if first is None or news.empty():
+        return first
+    together = list(first)
+    while not news.empty():
+        more = news.get_nowait()
+        if more is None:
+            news.put_nowait(None)  # after what came before it
+            break
+        together += more
+    return together

@@ -120,7 +120,7 @@ def _answer(approvals: Approvals, people: Path, uid: int, line: bytes) -> dict[s
         # "*": this user is a front end that signs people in itself. Whoever it names is still no approver unless the
         # inventory says so.
         mine = allowed.get(str(uid), [])
-        if not fields["person"] or (mine != "*" and fields["person"] not in mine):
+        if not fields["person"] or (mine != "*" and not (isinstance(mine, list) and fields["person"] in mine)):
             raise Refused("not_you", f"the user who asks (uid {uid}) may not decide as {fields['person'] or 'nobody'}")
         stored = approvals.decide(
             fields["digest"], request["decision"], fields["person"], fields["reason"], fields["via"], _seen(request)

@@ -34,15 +34,20 @@ def inert(text: str, limit: int | None = None) -> str:
 
     Line feeds and tabs stay. With `limit`, text longer than that many characters is cut and ends in an ellipsis.
     """
+    # Most texts have nothing of it, and Python knows that at once: what it calls printable is none of these.
+    kept = text if text.isprintable() else _without_hidden(text)
+    if limit is not None and len(kept) > limit:
+        return kept[: max(limit - 1, 0)] + "…"
+    return kept
+
+
+def _without_hidden(text: str) -> str:
     text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    kept = "".join(
+    return "".join(
         character
         for character in text
         if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
     )
-    if limit is not None and len(kept) > limit:
-        return kept[: max(limit - 1, 0)] + "…"
-    return kept
 
 
 def redact(text: str) -> str:

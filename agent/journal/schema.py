@@ -67,6 +67,8 @@ stops = Table(
     Column("reason", Text, nullable=False),
 )
 
+# What is asked all the time: the entries of one incident. Without it, each question reads the whole journal.
+Index("entries_of_an_incident", journal.c.incident, journal.c.seq)
 # At most one live proposal for an incident, whatever runs twice.
 Index(
     "one_live_proposal",

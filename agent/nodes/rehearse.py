@@ -24,7 +24,12 @@ async def rehearse(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     already = context.journal.current(state["incident"])
     if already is not None and already.state in GOES_ON:
-        return {"digest": already.digest}  # this station ran before and died after it had put up the proposal
+        # This station ran before and died after it had put up the proposal, perhaps before the incident said so.
+        if context.journal.incident(state["incident"]).state in {"open", "investigating"}:
+            context.journal.move_incident(
+                context.stamp(), state["incident"], "awaiting_approval", AGENT, digest=already.digest
+            )
+        return {"digest": already.digest}
     fix = chosen_fix(state)
     assert fix is not None
     diagnosis = Diagnosis.from_json(state["diagnosis"])

@@ -212,10 +212,14 @@ export const styles = css`
     gap: 6px;
     margin-block: 8px 0;
   }
+  .params {
+    grid-template-columns: minmax(72px, max-content) minmax(0, 1fr);
+    column-gap: 12px;
+  }
   .params > div {
     display: grid;
-    grid-template-columns: minmax(84px, max-content) minmax(0, 1fr);
-    gap: 2px 12px;
+    grid-column: 1 / -1;
+    grid-template-columns: subgrid;
   }
   .params dd .small {
     display: block;

@@ -102,6 +102,8 @@ export class Peek extends LitElement {
   @state() private pinned = false;
   private anchor: HTMLElement | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** The focus goes back to the citation: that is no look at it. */
+  private returning = false;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -119,7 +121,7 @@ export class Peek extends LitElement {
   /** A look, soon; it goes when the pointer or the focus goes. */
   look(anchor: HTMLElement, behind: Behind, at_once = false): void {
     clearTimeout(this.timer);
-    if (this.pinned) return;
+    if (this.pinned || this.returning) return;
     this.timer = setTimeout(() => void this.show(anchor, behind, false), at_once ? 0 : SHOW_MS);
   }
 
@@ -142,10 +144,14 @@ export class Peek extends LitElement {
   hide(back: boolean): void {
     clearTimeout(this.timer);
     this.anchor?.setAttribute("aria-expanded", "false");
-    if (back) this.anchor?.focus();
+    const from = this.anchor;
     this.anchor = null;
     this.behind = null;
     this.pinned = false;
+    if (!back) return;
+    this.returning = true;
+    from?.focus();
+    this.returning = false;
   }
 
   private async show(anchor: HTMLElement, behind: Behind, pinned: boolean): Promise<void> {

@@ -69,8 +69,9 @@ export class Work extends LitElement {
       li > .spinner {
         margin-block-start: 2px;
       }
+      /* That a check was made says nothing about what it found. */
       .made {
-        color: var(--_ok);
+        color: var(--_muted);
       }
       .failed {
         color: var(--_warn);

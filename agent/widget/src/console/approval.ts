@@ -54,9 +54,6 @@ export class CountersignApproval extends LitElement {
         block-size: min(70vh, 640px);
         box-sizing: border-box;
         margin-block-start: 20px;
-        border: 1px solid var(--_border);
-        border-radius: var(--_radius);
-        overflow: hidden;
       }
       @media (max-width: 640px) {
         .content {
@@ -210,7 +207,9 @@ export class CountersignApproval extends LitElement {
 
   private readonly onAsked = (event: CustomEvent<{ threadId: string }>): void => {
     this.thread = event.detail.threadId;
-    void import("../chat/chat");
+    void import("../chat/chat")
+      .then(() => this.updateComplete)
+      .then(() => this.renderRoot.querySelector(".talk")?.scrollIntoView({ block: "nearest" }));
   };
 
   protected override render(): TemplateResult {
@@ -283,7 +282,7 @@ export class CountersignApproval extends LitElement {
         @countersign-sign-in=${() => this.signIn()}
       ></countersign-card>
       ${this.thread
-        ? html`<countersign-chat class="talk" mode="decide" .api=${this.api} .thread=${this.thread} .locale=${this.locale} .person=${this.me?.person ?? ""} aria-label=${say("conversation")}></countersign-chat>`
+        ? html`<countersign-chat class="talk" inline .api=${this.api} .thread=${this.thread} .locale=${this.locale} .person=${this.me?.person ?? ""} aria-label=${say("conversation")}></countersign-chat>`
         : nothing}`;
   }
 

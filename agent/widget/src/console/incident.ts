@@ -352,7 +352,6 @@ export class CountersignIncident extends Room<Story> {
       </h2>
       <countersign-chat
         inline
-        mode="decide"
         .api=${this.api}
         .thread=${this.conversation}
         .incident=${this.conversation ? "" : this.incident}

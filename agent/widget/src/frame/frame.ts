@@ -18,7 +18,7 @@ import type { ToFrame } from "../messages";
 import { localeOf } from "../text";
 import { outer } from "../theme";
 import type { Locale, Me } from "../types";
-import { Host } from "./host";
+import { Host, couldBeSameSite } from "./host";
 import { Handed, signIn } from "./sign-in";
 
 type Gate = "looking" | "open" | "sign_in_first" | "no_access" | "unreachable";
@@ -78,15 +78,13 @@ export class Frame extends LitElement {
   /** Our own session first, then the host's token. */
   private async look(): Promise<void> {
     this.gate = "looking";
-    const cookie: Credentials = { kind: "cookie" };
-    let last = await this.tryOut(new Api("", cookie));
-    if (last?.signedOut && this.host && (await this.host.token())) last = await this.tryOut(new Api("", { kind: "bearer", source: this.host }));
+    const { host } = this;
+    const nobody = new Problem(401, "signed_out", "", "");
+    let last: Problem | null = nobody;
+    if (!host || couldBeSameSite(host.origin, location)) last = await this.tryOut(new Api("", { kind: "cookie" }));
+    if (last?.signedOut && host && (await host.token())) last = await this.tryOut(new Api("", { kind: "bearer", source: host }));
     if (!last) return;
-    this.gate = last.offline || last.status >= 500 ? "unreachable" : last.signedOut && !this.hostRefused(last) ? "sign_in_first" : "no_access";
-  }
-
-  private hostRefused(problem: Problem): boolean {
-    return problem.status === 403;
+    this.gate = last.offline || last.status >= 500 ? "unreachable" : last.signedOut ? "sign_in_first" : "no_access";
   }
 
   /** Opens the chat with this access, or says why not. */

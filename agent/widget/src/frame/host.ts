@@ -5,6 +5,21 @@ import type { ToFrame, ToHost } from "../messages";
 /** How long a host has to answer with a token before it counts as having none, in milliseconds. */
 const PATIENCE_MS = 8_000;
 
+/**
+ * Whether our cookie could be sent in a frame on that page (SameSite=Lax: same site only). The public suffix list is not at hand, so two
+ * equal last labels count as possible; a wrong yes costs one refused call, and a no is certain.
+ */
+export function couldBeSameSite(host: string, own: Location | URL): boolean {
+  let page: URL;
+  try {
+    page = new URL(host);
+  } catch {
+    return false;
+  }
+  const site = (name: string): string => (/^[\d.]+$|:/.test(name) ? name : name.split(".").slice(-2).join("."));
+  return page.protocol === own.protocol && site(page.hostname) === site(own.hostname);
+}
+
 export class Host implements TokenSource {
   private held: string | null = null;
   private asking: Promise<string | null> | null = null;
@@ -12,7 +27,7 @@ export class Host implements TokenSource {
 
   /** `origin` is what the host said of itself; a wrong one only means that no message passes in either direction. */
   constructor(
-    private readonly origin: string,
+    readonly origin: string,
     private readonly window: Window,
     private readonly onMessage: (message: ToFrame) => void,
   ) {}

@@ -143,7 +143,7 @@ export const de: Translation<typeof en> = {
   ask: "Fragen",
   decide: "Entscheiden",
   open_to_decide: "Zum Entscheiden öffnen",
-  open_to_decide_more: "Innerhalb einer anderen Seite wird nichts entschieden. Die Karte öffnet sich auf einer eigenen Seite.",
+  open_to_decide_more: "Entschieden wird auf einer eigenen Seite.",
   sign_in: "Zum Entscheiden anmelden",
   new_tab: "öffnet sich in einem neuen Tab",
 

@@ -139,7 +139,7 @@ export const en = {
   ask: "Ask",
   decide: "Decide",
   open_to_decide: "Open to decide",
-  open_to_decide_more: "Nothing is decided inside another page. The card opens on a page of its own.",
+  open_to_decide_more: "It is decided on a page of its own.",
   sign_in: "Sign in to decide",
   new_tab: "opens in a new tab",
 
