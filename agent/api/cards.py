@@ -31,7 +31,11 @@ def card_of(stored: StoredProposal, journal: Journal, estate: Estate, now: str) 
 def card_for(stored: StoredProposal, journal: Journal, estate: Estate, now: str, principal: Principal) -> Card:
     """Return the card with what the person who looks at it may do."""
     card = card_of(stored, journal, estate, now)
-    return card | {"you": for_person(stored.proposal, stored.state, principal.person, estate, cannot_decide(principal))}
+    return card | {
+        "you": for_person(
+            stored.proposal, stored.state, principal.person, estate, cannot_decide(principal), principal.via == "widget"
+        )
+    }
 
 
 def cannot_decide(principal: Principal) -> str:

@@ -19,6 +19,7 @@ CONSOLE = "*console*"
 """No conversation can have this name: their streams and this one are apart, whatever a client calls its own."""
 LOOK_SECONDS = 0.2
 EXPIRE_SECONDS = 5.0
+AFTER_TROUBLE_SECONDS = 1.0
 DECIDED = {State.APPROVED, State.REJECTED, State.WITHDRAWN, State.EXPIRED}
 CARD_STATES = frozenset(str(state) for state in State) | {"proposed"}
 
@@ -44,10 +45,10 @@ class Follower:
                     taken_up = True
             except CountersignError as error:
                 LOG.warning("the journal could not be followed: %s", error)
-                pause = EXPIRE_SECONDS
+                pause = AFTER_TROUBLE_SECONDS
             except Exception:
                 LOG.exception("the journal could not be followed")
-                pause = EXPIRE_SECONDS
+                pause = AFTER_TROUBLE_SECONDS
             await asyncio.sleep(pause)
 
     def _take_up(self) -> None:
@@ -67,7 +68,8 @@ class Follower:
             self._hub.publish(CONSOLE, [(one.seq, json.dumps(news)) for one in entries if (news := news_of(one))])
         if not entries and not due:
             return
-        replaced = {one.incident for one in entries if one.event == State.SUPERSEDED}
+        for incident_id in {one.incident for one in entries if one.event == "proposed"}:
+            self._runs.card_changed(incident_id)
         for incident in journal.live_incidents():
             if incident.state == "executing" and due:
                 self._runs.go_on(incident.id)  # nobody works on it any more: that broke off, and is taken up here
@@ -76,8 +78,6 @@ class Follower:
             current = journal.current(incident.id)
             if current is not None and current.state is not State.AWAITING:
                 self._runs.go_on(incident.id)
-            elif incident.id in replaced:
-                self._runs.card_changed(incident.id)
 
 
 def news_of(entry: Entry) -> dict[str, Any] | None:

@@ -61,7 +61,7 @@ _events = Table(
     Column("data", Text, nullable=False),
 )
 _APPEND = "INSERT INTO events (thread, run, data) VALUES (?, ?, ?)"
-"""As text: an event is written several times a second, and putting the statement together takes longer than running it."""
+"""As text: events are written all the time, and putting the statement together takes longer than running it."""
 Index("events_of_a_thread", _events.c.thread, _events.c.seq)
 # At most one run of a thread goes on, whatever is sent twice.
 Index("one_run_at_a_time", _runs.c.thread, unique=True, sqlite_where=_runs.c.state == "running")

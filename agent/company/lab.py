@@ -13,6 +13,7 @@ from typing import Any
 from agent.app import App
 from agent.core.errors import CountersignError, Refused
 from agent.settings import Settings
+from evals.lab.errors import LabError
 from evals.lab.faults import FAULTS, permits_usable
 from evals.lab.lab import Lab
 
@@ -53,7 +54,12 @@ class Desk:
         if self._breaking.locked():
             raise Refused("busy", "something is being broken already; wait for its ticket")
         async with self._breaking:
-            await asyncio.to_thread(FAULTS[fault].inject, self._lab, variant)
+            try:
+                await asyncio.to_thread(FAULTS[fault].inject, self._lab, variant)
+            except LabError as error:
+                LOG.warning("%s could not be broken: %s", fault, error)
+                says = "this cannot be broken as things stand; put everything right first, on the company's page"
+                raise Refused("already_broken", says) from error
             written = FAULTS[fault].ticket(self._lab.estate, variant)
             return {"ticket": await self.report(**asdict(written))}
 

@@ -130,10 +130,13 @@ def friction(risk: str) -> dict[str, Any]:
     }
 
 
-def for_person(proposal: Proposal, state: State, person: str, estate: Estate, can_decide: str = "") -> dict[str, Any]:
+def for_person(
+    proposal: Proposal, state: State, person: str, estate: Estate, can_decide: str = "", sign_in: bool = False
+) -> dict[str, Any]:
     """Return what the person who looks may do with this card, and why not.
 
-    `can_decide` is empty when the way they came in allows decisions, else the reason why it does not.
+    `can_decide` is empty when the way they came in allows decisions, else the reason why it does not; `sign_in` says
+    that signing in would change that.
     """
     target = estate.services.get(proposal.target)
     why = can_decide
@@ -158,7 +161,7 @@ def for_person(proposal: Proposal, state: State, person: str, estate: Estate, ca
         "why_not": why if waiting else "",
         "may_reject": free,
         "may_edit": free,
-        "sign_in": bool(can_decide) and waiting,
+        "sign_in": sign_in and waiting,
     }
 
 

@@ -26,6 +26,15 @@ type Host = { getToken?: () => Promise<string | null> | string | null; open?: ()
     badge.textContent = n ? `${n}` : "";
     button.ariaLabel = `Countersign ${badge.textContent}`;
   };
+  /** The conversation of this tab, for a browser that gives a frame no memory of its own; it is a name and opens nothing by itself. */
+  const kept = (id?: string): string => {
+    try {
+      if (id != null) sessionStorage.countersign = id;
+      return sessionStorage.countersign ?? "";
+    } catch {
+      return "";
+    }
+  };
   const say = (type: string, token?: string | null): void => frame?.contentWindow?.postMessage({ type: `countersign.${type}`, token }, origin);
   const show = (on: boolean): void => {
     button.ariaExpanded = `${on}`;
@@ -36,7 +45,7 @@ type Host = { getToken?: () => Promise<string | null> | string | null; open?: ()
       frame = make("iframe");
       frame.title = "Countersign";
       frame.allow = "clipboard-write";
-      frame.src = `${origin}/embed#${new URLSearchParams({ ...given, host: location.origin })}`;
+      frame.src = `${origin}/embed#${new URLSearchParams({ ...given, host: location.origin, thread: kept() })}`;
       root.append(frame);
     }
     (on ? frame : button)?.focus();
@@ -56,9 +65,12 @@ type Host = { getToken?: () => Promise<string | null> | string | null; open?: ()
     }
     if (data.type === "countersign.close") show(false);
     if (data.type === "countersign.waiting") waiting(data.n);
+    if (data.type === "countersign.thread") kept(data.id);
   });
   button.onclick = () => show(button.ariaExpanded !== "true");
-  host.onkeydown = (event) => event.key === "Escape" && show(false);
+  host.onkeydown = (event) => {
+    if (event.key === "Escape") show(false);
+  };
   own.open = () => show(true);
   own.close = () => show(false);
   button.ariaExpanded = "false";

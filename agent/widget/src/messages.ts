@@ -12,4 +12,5 @@ export type ToHost =
   | { type: "countersign.ready" }
   | { type: "countersign.ask-token" }
   | { type: "countersign.close" }
-  | { type: "countersign.waiting"; n: number };
+  | { type: "countersign.waiting"; n: number }
+  | { type: "countersign.thread"; id: string };

@@ -96,20 +96,18 @@ def test_a_text_in_pieces_is_the_same_text(text: str) -> None:
 def test_a_run_that_broke_off_anywhere_is_closed_by_whoever_takes_it_up(cut: int) -> None:
     before = Adapter("t", "r")
     batches = [before.started(AT, None)]
-    batches += [
-        before.of(Event(kind, data))
-        for kind, data in [
-            ("step", {"name": "intake", "says": ""}),
-            ("service", {"name": "p"}),
-            ("step", {"name": "investigate", "says": ""}),
-            ("checking", {"id": "E1", "tool": "t", "args": {}, "server": "s"}),
-            ("checking", {"id": "E2", "tool": "t", "args": {}, "server": "s"}),
-            (
-                "check",
-                {"id": "E1", "tool": "t", "args": {}, "server": "s", "took_ms": 1, "made": True, "says": "well"},
-            ),
-        ]
+    happened: list[tuple[str, dict[str, Any]]] = [
+        ("step", {"name": "intake", "says": ""}),
+        ("service", {"name": "p"}),
+        ("step", {"name": "investigate", "says": ""}),
+        ("checking", {"id": "E1", "tool": "t", "args": {}, "server": "s"}),
+        ("checking", {"id": "E2", "tool": "t", "args": {}, "server": "s"}),
+        (
+            "check",
+            {"id": "E1", "tool": "t", "args": {}, "server": "s", "took_ms": 1, "made": True, "says": "well"},
+        ),
     ]
+    batches += [before.of(Event(kind, data)) for kind, data in happened]
     batches += [before.text("It was stopped."), before.card(CARD)]
     written = [event for batch in batches[: max(1, cut)] for event in batch]
     after = Adapter("t", "r")

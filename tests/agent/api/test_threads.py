@@ -158,7 +158,7 @@ async def test_somebody_elses_conversation_does_not_exist_for_others(
     run = await bench.waiting(bench.dana)
     given = json.loads(json.dumps(body).replace("{thread}", run.thread).replace("{run}", run.run)) if body else None
     told = await bench.dana.whole(run.thread)
-    for other in (bench.sam, bench.session("admin.boss", ("admin",)), bench.widget("dana.meyer")):
+    for other in (bench.sam, bench.session("somebody", ("admin",)), bench.widget("dana.meyer")):
         answer = await other.ask(method, path.format(thread=run.thread), json=given)
         problem(answer, 404, "unknown_thread")
     assert await bench.dana.whole(run.thread) == told

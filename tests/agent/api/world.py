@@ -160,6 +160,23 @@ class World(Interface):
                 await asyncio.sleep(0.05)
         return state
 
+    async def card_of(self, ticket: str, seconds: float = 40) -> dict[str, Any]:
+        """Wait until a ticket's card waits for a person and return it."""
+        async with asyncio.timeout(seconds):
+            while True:
+                cards = (await self.dana.get("/api/proposals"))["proposals"]
+                found = [card for card in cards if card["ticket"] == ticket]
+                if found:
+                    return dict(found[0])
+                await asyncio.sleep(0.05)
+
+    async def notes(self, ticket: str, number: int, seconds: float = 20) -> list[str]:
+        """Wait until so many notes stand on a ticket and return them."""
+        async with asyncio.timeout(seconds):
+            while len(found := await self.app.context.tickets.notes(ticket)) < number:
+                await asyncio.sleep(0.05)
+        return [str(note["text"]) for note in found]
+
     async def clear(self) -> None:
         """Let every open card expire and wait for what goes on, so that the next test finds a quiet place."""
         for level in list(self.journal.stopped()):

@@ -9,7 +9,7 @@ import { query, state } from "lit/decorators.js";
 import { Api, type Credentials, Problem } from "../api";
 import "../chat/chat";
 import { sign } from "../chat/icons";
-import { tabStore } from "../chat/session";
+import { type ThreadStore, tabStore } from "../chat/session";
 import { layout } from "../chat/styles";
 import type { Chat } from "../chat/view";
 import { words } from "../chat/words";
@@ -43,7 +43,17 @@ export class Frame extends LitElement {
 
   private locale: Locale = "en";
   private host: Host | null = null;
-  private readonly store = tabStore("countersign.thread");
+  private readonly tab = tabStore("countersign.thread");
+  private kept = "";
+  /** Many browsers give a frame on another site no memory; then the host's page keeps the conversation's name for its tab. */
+  private readonly store: ThreadStore = {
+    read: () => this.tab.read() || this.kept,
+    write: (id) => {
+      this.tab.write(id);
+      this.kept = id;
+      this.host?.say({ type: "countersign.thread", id });
+    },
+  };
 
   /** What the address says: the host's origin, the language, the theme, and what to talk about. */
   about(given: URLSearchParams): void {
@@ -52,6 +62,7 @@ export class Frame extends LitElement {
     const theme = given.get("theme");
     if (theme === "light" || theme === "dark") this.setAttribute("theme", theme);
     this.ticket = given.get("ticket") ?? "";
+    this.kept = given.get("thread") ?? "";
     if (parent !== window) {
       this.host = new Host(given.get("host") ?? "", parent, (message) => this.heard(message));
       this.host.listen();
