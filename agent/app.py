@@ -108,6 +108,10 @@ class App:
             opened(incident)
         return await self._drive(incident.id, {"incident": incident.id, "ticket": ticket} if new else None)
 
+    async def reported_by(self, ticket: str) -> str:
+        """Return who reported a ticket; CountersignError when there is none of that number."""
+        return str((await self.context.tickets.get(ticket))["requester"])
+
     async def take_question(
         self, text: str, service: str = "", requester: str = "", opened: Callable[[Incident], None] | None = None
     ) -> Incident:
@@ -158,7 +162,8 @@ class App:
 
         context, journal = self.context, self.context.journal
         old = journal.proposal(name)
-        target = context.estate.services.get(old.proposal.target)
+        # Read anew, as for every decision: whoever was taken out of the inventory is out.
+        target = load_estate(self.settings.inventory).services.get(old.proposal.target)
         if target is None:
             raise Refused("wrong_target", f"{old.proposal.target} is not in the inventory any more")
         may_decide(old.proposal, person, target)
@@ -177,9 +182,7 @@ class App:
         proposal = frozen(context, old.incident, fix, seen, person, old.proposal.requester)
         beside = old.card | about_action(promise, seen) | {"may_approve": list(who_may(proposal, target))}
         async with _alone(self.settings.state / "run" / f"{old.incident}.lock"):
-            if journal.proposal(old.digest).state is not Standing.AWAITING:
-                raise Refused("already_decided", f"this proposal is already {journal.proposal(old.digest).state}")
-            new = journal.propose(context.stamp(), proposal, beside)
+            new = journal.propose(context.stamp(), proposal, beside, replaces=old.digest)
             # Working memory follows; were it lost here, the journal would bring the new proposal back.
             await self.graph.aupdate_state(_config(old.incident), {"digest": new}, as_node="suggest")
             await self.graph.ainvoke(None, _config(old.incident), context=context, durability="sync")

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("countersign.serve")
 BACKLOG = 512
+OPEN_POLL_SECONDS = 0.002
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -85,6 +86,9 @@ async def listening(front: Front, on: socket.socket) -> AsyncIterator[None]:
     )
     task = asyncio.create_task(server.serve(sockets=[on]))
     try:
+        # What is loaded next is loaded behind an open door; uvicorn has nothing that one could wait for.
+        while not server.started and not task.done():  # noqa: ASYNC110
+            await asyncio.sleep(OPEN_POLL_SECONDS)
         yield
     finally:
         front.closing()
@@ -139,12 +143,13 @@ async def working(
     ) -> dict[str, Any]:
         return await ask(settings.socket, digest, decision, person, reason, via, **seen)
 
+    held = _alone(settings)
     log, hub = Log(settings.state / "conversations.db"), Hub()
     recogniser = Recogniser(assistant.embedder)
     # The examples' vectors take a second: made now, so that the first question does not wait for them.
     warming = asyncio.create_task(asyncio.to_thread(recogniser.warm))
     runs = Runs(log, hub, assistant, recogniser)
-    parts = Parts(assistant, decide, log, hub, runs, lab)
+    parts = Parts(assistant, decide, log, hub, runs, lambda: already_signing(settings), lab)
     front.closing = hub.close
     following = asyncio.create_task(Follower(assistant, runs, hub).follow())
     hand_over(app, parts)
@@ -156,6 +161,7 @@ async def working(
         await asyncio.gather(following, warming, return_exceptions=True)
         await runs.close()
         log.close()
+        held.close()
 
 
 def run(settings: Settings, port: int | None) -> int:
@@ -178,7 +184,6 @@ async def serve(settings: Settings, say: Callable[[str], None]) -> int:
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     front = Front()
     async with AsyncExitStack() as stack:
-        stack.callback(_alone(settings).close)
         on = bind(serving.address, serving.port)
         settings = replace(settings, serving=replace(serving, port=on.getsockname()[1]))  # port 0 is a free one
         await stack.enter_async_context(listening(front, on))
@@ -197,9 +202,13 @@ async def serve(settings: Settings, say: Callable[[str], None]) -> int:
     return 0
 
 
-async def _start(stack: AsyncExitStack, settings: Settings, front: Front, say: Callable[[str], None]) -> None:
+def _import_app() -> Callable[[Settings, Callable[[Event], None]], AbstractAsyncContextManager[App]]:
     from agent.app import open_app
 
+    return open_app
+
+
+async def _start(stack: AsyncExitStack, settings: Settings, front: Front, say: Callable[[str], None]) -> None:
     def told(event: Event) -> None:
         if event.kind in {"warning", "progress"}:
             say(str(event.data.get("says", "")))
@@ -208,6 +217,7 @@ async def _start(stack: AsyncExitStack, settings: Settings, front: Front, say: C
     if not await already_signing(settings):
         ready = await stack.enter_async_context(approvals_process(settings, make_key=False))
         await ready()
+    open_app = await asyncio.to_thread(_import_app)
     assistant = await stack.enter_async_context(open_app(settings, told))
     await stack.enter_async_context(working(app, front, settings, assistant))
 

@@ -31,9 +31,9 @@ MAX_TOKENS = 256
 MAX_CHARACTERS = 8192
 """A text is cut here before it is tokenised: 256 tokens of prose are some 1500 characters, and a ticket may have a
 million."""
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 1024
 """Tokens, padding included, that go through the model at once: short texts travel together, long ones in small
-groups."""
+groups. The runtime keeps what its largest batch needed: 4096 tokens are no faster and hold 74 MB more for good."""
 THREADS = 2
 BUILD_SECONDS = 120.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -27,6 +28,8 @@ router = APIRouter(prefix="/api", tags=["conversations"])
 Asks = Annotated[Principal, Depends(needs("ask"))]
 All = Annotated[Parts, Depends(parts)]
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+MOST_FEEDBACK = 3
+"""How often a person may change their mind about one answer; each time is an entry of the journal."""
 CAUGHT_UP = '{"type":"CUSTOM","name":"countersign.caught_up","value":{"seq":{}}}'
 
 
@@ -144,8 +147,12 @@ async def feedback(thread: str, given: Feedback, principal: Asks, one: All) -> N
     mine = own_thread(one, thread, principal)
     if one.log.thread_of_run(given.run) != mine.id:
         raise Problem(404, "unknown_run", "there is no such answer in this conversation")
+    person = f"person:{principal.person}"
+    before = [entry for entry in one.journal.entries(mine.incident) if entry.event == "feedback"]
+    if sum(json.loads(entry.data)["run"] == given.run for entry in before) >= MOST_FEEDBACK:
+        raise Problem(409, "said_already", "you have said enough about this answer")
     said = {"thread": mine.id, "run": given.run, "useful": given.useful, "why": one_line(given.why, 500)}
-    one.journal.append(one.assistant.stamp(), f"person:{principal.person}", mine.incident, "feedback", said)
+    one.journal.append(one.assistant.stamp(), person, mine.incident, "feedback", said)
 
 
 def _thread(one: Parts, name: str, principal: Principal) -> Thread:

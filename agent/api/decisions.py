@@ -55,7 +55,7 @@ async def take(one: Parts, digest: str, asked: Decision, principal: Principal, v
     """Take a decision. Refused or Problem says why not; then nothing has changed."""
     allowed_to_decide(principal)
     stored = one.journal.proposal(digest)
-    _what_was_shown(one, stored, asked)
+    _what_was_shown(one, stored, asked, by_browser=via != "ag-ui" and principal.via != "key")
     if stored.state in {State.EXPIRED, State.SUPERSEDED}:
         raise Refused(str(stored.state), f"this proposal is {stored.state}; another one may stand in its place")
     if asked.decision == "edit":
@@ -80,8 +80,10 @@ def allowed_to_decide(principal: Principal) -> None:
         raise Problem(403, "widget_cannot_decide" if principal.via == "widget" else "not_permitted", why)
 
 
-def _what_was_shown(one: Parts, stored: StoredProposal, asked: Decision) -> None:
+def _what_was_shown(one: Parts, stored: StoredProposal, asked: Decision, *, by_browser: bool) -> None:
     """Refuse a decision about a card that was drawn from other bytes than those that stand here."""
     card = card_of(stored, one.journal, one.assistant.estate, one.assistant.stamp())
     if asked.shown and asked.shown != card["shown"]:
         raise Refused("changed", "what you saw is not what would run; look at the card again")
+    if asked.decision == "approve" and not asked.shown and by_browser:
+        raise Refused("changed", "an approval from a page names what was shown (`shown`); look at the card again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -34,6 +35,7 @@ ReadsOwn = Annotated[Principal, Depends(needs("read", own=True))]
 Decides = Annotated[Principal, Depends(needs("decide"))]
 All = Annotated[Parts, Depends(parts)]
 MOST = 500
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @router.get("/incidents")
@@ -116,6 +118,8 @@ async def proposal(digest: str, principal: ReadsOwn, one: All) -> dict[str, Any]
 async def decision(digest: str, given: Decision, principal: Decides, one: All) -> Response:
     """Approve, reject, edit, ask or withdraw. The approvals process alone signs, for whom the inventory names."""
     headers = {"Cache-Control": "no-store"}
+    if not _DIGEST.fullmatch(digest):
+        raise Problem(404, "unknown_proposal", "a decision names the whole digest of its proposal")
     if given.decision == "ask":
         stored = one.journal.proposal(digest)
         thread, run = _conversation(one, given.thread, stored.incident, principal), new_run()

@@ -47,11 +47,13 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", dependencies=[Depends(needs("public"))])
 async def readyz(request: Request) -> JSONResponse:
-    """Say whether work is taken: everything is loaded, and the journal can be read."""
+    """Say whether work is taken: everything is loaded, the journal can be read, and approvals can be signed."""
     one: Parts | None = request.app.state.parts
     if one is None:
         return JSONResponse({"status": "starting"}, 503, {"Retry-After": "1"})
     one.journal.head()
+    if not await one.signing():
+        return JSONResponse({"status": "the approvals process does not answer: nothing can be approved"}, 503)
     return JSONResponse({"status": "ready"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +36,8 @@ class Parts:
     log: Log
     hub: Hub
     runs: Runs
+    signing: Callable[[], Awaitable[bool]]
+    """Whether the approvals process answers."""
     lab: Lab | None = None
 
     @property

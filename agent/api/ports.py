@@ -35,6 +35,9 @@ class Assistant(Protocol):
     async def take_ticket(self, ticket: str, opened: Opened | None = None) -> Incident:
         """Work on a ticket until it waits for a person or is done."""
 
+    async def reported_by(self, ticket: str) -> str:
+        """Return who reported a ticket; CountersignError when there is none of that number."""
+
     async def take_question(
         self, text: str, service: str = "", requester: str = "", opened: Opened | None = None
     ) -> Incident:

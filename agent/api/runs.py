@@ -84,6 +84,8 @@ class Runs:
         self._thread_task: dict[str, asyncio.Task[None]] = {}
         self._driven: set[str] = set()
         self._not_before: dict[str, float] = {}
+        self._joining: set[str] = set()
+        """Runs that have begun and wait for those of other conversations, to show the same together."""
         self._opened: dict[str, str] = {}
         """The incident that each conversation's run has opened and works on: what ends when that run is stopped."""
 
@@ -136,7 +138,7 @@ class Runs:
         """Stop what goes on in a conversation; False when nothing did. Refused with `cannot_stop` during a fix."""
         task = self._thread_task.get(thread.id)
         if task is None or task.done():
-            return False
+            return self.break_off_old(thread.id)
         journal = self._assistant.journal
         # The run's own incident: the conversation may have turned to another one since.
         incident, opened = self._log.at_work_on(thread.id), self._opened.get(thread.id, "")
@@ -164,15 +166,18 @@ class Runs:
         """Show the card that an incident has now in the conversations about it that show another one."""
         self._background(self._show_card(incident))
 
-    def break_off_old(self) -> None:
-        """End the runs that a server left behind when it ended: whatever they did is in the journal."""
-        for run, thread in self._log.running():
-            if run in self._tasks:
-                continue
-            one = _Run(self._log, self._hub, thread, run)
-            one.adapter.take_up(json.loads(text) for _, text in self._log.whole_run(thread, run))
+    def break_off_old(self, thread: str = "") -> bool:
+        """End the runs that are recorded as going on and that nobody works on any more: what a server left behind when
+        it ended, or what could not be written to its end. Whatever they did is in the journal. False for none.
+        """
+        ours = self._tasks.keys() | self._joining
+        left = [found for found in self._log.running(thread) if found[0] not in ours]
+        for run, where in left:
+            one = _Run(self._log, self._hub, where, run)
+            one.adapter.take_up(json.loads(text) for _, text in self._log.whole_run(where, run))
             says = "The server was restarted while this was going on. What was begun goes on below."
             one.write(one.adapter.failed("restarted", says), "broken_off")
+        return bool(left)
 
     async def close(self) -> None:
         """Stop everything; what is not at its end goes on at the next start."""
@@ -290,7 +295,11 @@ class Runs:
         await self._tell(one, incident.id)
 
     async def _take_ticket(self, one: _Run, thread: Thread, ticket: str, or_else: bool = False) -> bool:
-        """Work on a ticket; with `or_else`, return False when there is none of that number."""
+        """Work on a ticket; with `or_else`, return False when there is none of that number.
+
+        A host page's backend vouches for who its user is and for nothing more: in a conversation that began on a host
+        page only what that person reported is there. Numbers are easy to try.
+        """
 
         def opened(incident: Incident) -> None:
             self._log.turn_to(self._assistant.stamp(), thread.id, one.id, incident.id, ticket)
@@ -302,6 +311,8 @@ class Runs:
 
         taken: list[str] = []
         try:
+            if thread.origin and await self._assistant.reported_by(ticket) != thread.owner:
+                raise CountersignError(f"there is no ticket {ticket} that you have reported")
             with self._assistant.watched_by(one.watch):
                 incident = await self._assistant.take_ticket(ticket, opened)
         except Refused:
@@ -408,6 +419,7 @@ class Runs:
             if runs:
                 tasks = [self._start(runs[0], work)]
                 tasks += [self._start(one, _until(tasks[0])) for one in runs[1:]]
+                self._joining.difference_update(one.id for one in runs)
                 await asyncio.wait(tasks)
                 for one in runs:
                     if not self._log.ended(one.id):
@@ -438,7 +450,8 @@ class Runs:
 
     async def _drive(self, runs: list[_Run], incident: str) -> None:
         """Go on with an incident and show it in these runs: the card as it was decided, what runs, what came of it."""
-        told = (await self._assistant.story(incident)).diagnosis is not None
+        # Where no card of it was shown, nobody was told what it is about: also not by a run that broke off before that.
+        untold = {one.id for one in runs if incident not in self._log.cards(one.thread)}
         for one in runs:
             one.write([event for card in self._cards(one.thread, incident) for event in one.adapter.card(card)])
 
@@ -453,7 +466,7 @@ class Runs:
         story = await self._assistant.story(incident)
         said = outcome_answer(story, self._assistant.stamp()) if story.state and story.state != State.AWAITING else None
         for one in runs:
-            if not told and story.diagnosis is not None:
+            if one.id in untold and story.diagnosis is not None:
                 await self._say(one, first_answer(story, now=self._assistant.stamp()), story)
             if said is not None:
                 await self._say(one, said, None)
@@ -469,20 +482,27 @@ class Runs:
 
     async def _show_card_in(self, thread: str, incident: str) -> None:
         await self._free(thread)
-        card = self._card(incident)
-        if card is None or self._log.cards(thread).get(incident) == (card["digest"], card["state"]):
+        card, shown = self._card(incident), self._log.cards(thread).get(incident)
+        if card is None or shown == (card["digest"], card["state"]):
             return
+        story = None if shown else await self._assistant.story(incident)
         one = await self._begin_when_free(thread, incident)
-        if one is not None:
-            self._finish(one, incident)
+        if one is None:
+            return
+        if story is not None and story.diagnosis is not None:
+            await self._say(one, first_answer(story, now=self._assistant.stamp()), story)
+        self._finish(one, incident)
 
     async def _begin_soon(self, thread: str, incident: str) -> _Run | None:
         """Begin a run of our own in a conversation, None where that does not become free within seconds."""
         try:
             async with asyncio.timeout(JOIN_SECONDS):
-                return await self._begin_when_free(thread, incident)
+                one = await self._begin_when_free(thread, incident)
         except TimeoutError:
             return None
+        if one is not None:
+            self._joining.add(one.id)
+        return one
 
     async def _begin_when_free(self, thread: str, incident: str) -> _Run | None:
         """Begin a run of our own in a conversation, after what goes on there now."""

@@ -175,13 +175,16 @@ class Journal:
             rows = connection.execute(select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc()))
             return [Incident(**row._mapping) for row in rows]
 
-    def propose(self, at: str, proposal: Proposal, card: Mapping[str, Any]) -> str:
+    def propose(self, at: str, proposal: Proposal, card: Mapping[str, Any], replaces: str = "") -> str:
         """Store a proposal that awaits a decision; whatever waited for this incident is superseded. Return its digest.
 
-        Proposing again what is already stored changes nothing. Refused with `being_executed` while a fix runs.
+        Proposing again what is already stored changes nothing. Refused with `being_executed` while a fix runs, and with
+        `already_decided` when the one it `replaces` does not wait any more.
         """
         name, envelope = digest(proposal.to_json()), canonical_bytes(proposal.to_json())
         with self._write() as connection:
+            if replaces and (stands := _one(connection, replaces)).state is not State.AWAITING:
+                raise Refused("already_decided", f"this proposal is already {stands.state}")
             live = connection.execute(
                 select(proposals.c.digest, proposals.c.state).where(
                     proposals.c.incident == proposal.incident,
@@ -259,12 +262,11 @@ class Journal:
             return _one(connection, name)
 
     def expire(self, at: str) -> list[str]:
-        """Move every proposal that still waits past its expiry to `expired`; return their digests."""
+        """Move every proposal that waits, or was approved and not begun, past its expiry to `expired`; return them."""
+        unbegun = proposals.c.state.in_([State.AWAITING, State.APPROVED])
         with self._write() as connection:
             late = (
-                connection.execute(
-                    select(proposals.c.digest).where(proposals.c.state == State.AWAITING, proposals.c.expires_at <= at)
-                )
+                connection.execute(select(proposals.c.digest).where(unbegun, proposals.c.expires_at <= at))
                 .scalars()
                 .all()
             )

@@ -1,4 +1,4 @@
-"""The program as a process of its own: `countersign serve` on a running lab, and the demo, started, ended and killed."""
+"""The program as a process of its own, started, ended and killed: `countersign serve` on a lab, and the demo."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ class Place:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
-        self.lab, self.settings = lab, self._configured(directory)
+        self.lab = lab
+        self.settings = self._configured(directory)
         write_people(self.settings, lab)
         seed_desk(self.settings, lab)
         make_key(self.settings.public_key.parent / "grant-key.pem", self.settings.public_key)

@@ -150,6 +150,17 @@ async def test_a_decision_names_what_was_on_screen_and_another_card_is_refused(b
     assert (told["shown"], told["seconds_on_screen"]) == (shown, 7)
 
 
+async def test_an_approval_from_a_page_names_what_was_on_screen_and_a_no_need_not(bench: Bench) -> None:
+    digest = await card(bench)
+    for client in (bench.dana, await bench.frame(bench.dana)):
+        problem(await client.decide(digest, "approve", shown=""), 409, "changed")
+    assert untouched(bench, digest)
+    assert (await bench.dana.decide(digest, "reject")).status_code == 200
+    digest = await card(bench)
+    key = bench.key("read", "decide", person="dana.meyer")
+    assert (await key.decide(digest, "approve", shown="")).status_code == 200, "a program has no screen"
+
+
 async def test_a_card_that_was_changed_behind_the_journal_is_neither_shown_nor_signed_and_hides_no_other(
     bench: Bench, tmp_path: Path
 ) -> None:

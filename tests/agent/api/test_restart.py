@@ -1,4 +1,4 @@
-"""The server ends or dies at the worst moment: the card is there again, nothing runs twice, and it is said what broke."""
+"""The server ends or dies at a bad moment: the card is there again, nothing runs twice, and what broke off is told."""
 
 from __future__ import annotations
 
@@ -112,7 +112,6 @@ async def test_a_run_that_was_cut_is_told_as_cut_and_its_incident_goes_on_to_the
             seen = run.last
             incident = next(iter((await place.dana.get("/api/incidents"))["incidents"]))
             assert incident["state"] in {"open", "investigating"}, incident
-        cut = asyncio.get_running_loop().time()
     async with place.served():
         async with place.dana.watch(thread, after=seen) as rest:
             broken = await rest.until(lambda one: one["type"] == "RUN_ERROR")
@@ -126,12 +125,11 @@ async def test_a_run_that_was_cut_is_told_as_cut_and_its_incident_goes_on_to_the
         assert "is not running" in text and agui.activities(whole, "sources"), "it is told what was found after all"
         repeated = await place.dana.post("/api/agent", given, headers=DETACHED)
         assert repeated.status_code == 202, "sent again by a client that lost the answer: the same run, not a new one"
-        assert [
-            one["id"] for one in (await place.dana.get("/api/incidents", params={"state": "open"}))["incidents"]
-        ] == [incident["id"]]
+        newest = (await place.dana.get("/api/incidents"))["incidents"][0]
+        assert newest["id"] == incident["id"] and newest["open_card"] == digest
         assert (await place.sam.decide(digest, "reject", reason="a drill")).status_code == 200
         await place.dana.until_card(digest, "rejected")
-        assert operations(place, digest) == [] and cut > 0
+        assert operations(place, digest) == []
 
 
 async def test_an_approval_that_nobody_had_begun_to_carry_out_is_carried_out_once_after_a_kill(place: Place) -> None:
@@ -147,7 +145,8 @@ async def test_an_approval_that_nobody_had_begun_to_carry_out_is_carried_out_onc
         await place.dana.until_card(digest, "verified")
         whole = [one.event for one in await place.dana.whole(run.thread)]
         assert operations(place, digest) == ["finished"]
-        assert [one["state"] for one in agui.activities(whole, "proposal")][0] == "awaiting"
+        states = [one["state"] for one in agui.activities(whole, "proposal")]
+        assert (states[0], states[-1]) == ("awaiting", "verified")
     with journal_of(place) as journal:
         assert [one.event for one in journal.entries(incident)].count("approved") == 1
         assert journal.proposal(digest).state is State.VERIFIED
@@ -197,7 +196,8 @@ async def test_a_demo_that_was_killed_is_taken_up_with_its_card_and_its_sessions
                 assert (await dana.get("/api/me"))["person"] == "dana.meyer", "nobody has to sign in again"
                 old = await http.get(links["sign_in"])
                 assert old.status_code in {401, 403}, "the old link opens nothing"
-                assert (await dana.decide(digest, "approve")).status_code == 200
+                answer = await dana.decide(digest, "approve")
+                assert answer.status_code == 200, answer.text + second.text()
                 assert (await dana.until_card(digest, "verified"))["decision"]["by"] == "dana.meyer"
             with closing(sqlite3.connect(directory / "assistant" / "state" / "remediation.db")) as raw:
                 assert raw.execute("SELECT state FROM operations").fetchall() == [("finished",)]

@@ -271,6 +271,31 @@ async def test_what_was_approved_is_not_stopped_before_it_began_either(bench: Be
     await bench.dana.until_card(digest, "verified")
 
 
+async def test_a_stop_while_what_was_approved_waits_for_a_busy_conversation_breaks_nothing_off(bench: Bench) -> None:
+    run = await bench.waiting(bench.dana)
+    incident, digest = run.cards[0]["incident"], run.cards[0]["digest"]
+    other = (await bench.sam.post("/api/threads", {"incident": incident})).json()["id"]
+    async with bench.sam.watch(other) as busy, bench.dana.watch(run.thread) as stream:
+        await busy.until(shows(digest, "awaiting"))
+        bench.actor.looking.clear()
+        bench.actor.held.clear()
+        await bench.sam.post("/api/agent", said("The ledger is down", other), headers=DETACHED)
+        await bench.actor.held.wait()
+        await stream.caught_up()
+        before = stream.last
+        assert (await bench.key("decide", "read", person="sam.okafor").decide(digest, "approve")).status_code == 200
+        await stream.until(lambda one: one["type"] == "RUN_STARTED", after=before)
+        await bench.dana.post(f"/api/threads/{run.thread}/stop")
+        await stream.until(shows(digest, "verified"))
+        await stream.until(ended, after=stream.number_of(shows(digest, "verified")))
+        agui.check_thread(stream.events)
+        bench.actor.looking.set()
+        await busy.until(shows(digest, "verified"))
+        await busy.until(ended, after=busy.number_of(shows(digest, "verified")))
+        agui.check_thread(busy.events)
+    assert bench.actor.executed == [digest]
+
+
 async def test_a_decision_made_elsewhere_is_told_in_every_conversation_about_it(bench: Bench) -> None:
     run = await bench.waiting(bench.dana)
     digest, incident = run.interrupts[0]["metadata"]["digest"], run.cards[0]["incident"]

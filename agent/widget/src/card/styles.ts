@@ -394,10 +394,11 @@ export const styles = css`
     align-items: start;
   }
   .evidence > li {
-    grid-template-columns: 40px minmax(0, 1fr);
+    grid-template-columns: 48px minmax(0, 1fr);
   }
   .evidence .badge.mono {
     justify-self: start;
+    white-space: nowrap;
   }
   .evidence p + p,
   .checks p + p {

@@ -122,6 +122,10 @@ export const barStyles = css`
     gap: 8px;
     min-inline-size: 0;
   }
+  .middle > * {
+    flex: none;
+    white-space: nowrap;
+  }
   .menu {
     position: relative;
   }
@@ -193,6 +197,10 @@ export const barStyles = css`
     }
     .who {
       display: none;
+    }
+    .bar:has(.middle [role="status"]) .brand span {
+      position: absolute;
+      clip-path: inset(50%);
     }
   }
 `;

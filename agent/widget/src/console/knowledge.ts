@@ -25,7 +25,9 @@ export class CountersignKnowledge extends Room<Found> {
         min-block-size: 40px;
       }
       form .button {
+        flex: none;
         min-block-size: 40px;
+        white-space: nowrap;
       }
       .search .icon-16 {
         inset-block-start: 12px;
@@ -59,14 +61,6 @@ export class CountersignKnowledge extends Room<Found> {
       }
       .nearest {
         margin-block: 18px 10px;
-      }
-      @media (max-width: 640px) {
-        form {
-          flex-wrap: wrap;
-        }
-        form .button {
-          flex: 1;
-        }
       }
     `,
   ];
