@@ -173,3 +173,45 @@ async def test_the_follower_outlives_what_it_stumbles_over(bench: Bench, monkeyp
     await bench.parts.decide(digest, "approve", "dana.meyer", "", "elsewhere")
     await bench.dana.until_card(digest, "verified", seconds=8)
     assert next(failures, None) is None
+
+
+async def test_a_host_pages_user_reaches_the_tickets_they_reported_and_no_others_by_their_number(bench: Bench) -> None:
+    page = bench.widget("ines.costa")
+    before = {one.id for one in bench.journal.incidents()}
+    opened = await page.http.post("/api/threads", json={"ticket": "X-7"}, headers=page.headers)
+    assert opened.status_code == 201
+    async with page.watch(opened.json()["id"]) as stream:
+        end = await stream.until(lambda one: one["type"] in {"RUN_ERROR", "RUN_FINISHED"})
+        assert end["type"] == "RUN_ERROR"
+    assert {one.ticket for one in bench.journal.incidents() if one.id not in before} == set()
+    await page.say("X-7")
+    assert "X-7" not in {one.ticket for one in bench.journal.incidents()}
+    await page.say("I-7")
+    assert "I-7" in {one.ticket for one in bench.journal.incidents()}
+
+
+async def test_a_decision_names_its_proposal_whole_and_an_approval_from_a_page_what_was_shown(bench: Bench) -> None:
+    card = (await bench.waiting(bench.dana)).interrupts[0]["metadata"]["card"]
+    said_yes = {"decision": "approve", "shown": card["shown"]}
+    problem(await bench.dana.post(f"/api/proposals/{card['short']}/decision", said_yes), 404, "unknown_proposal")
+    unseen = await bench.dana.post(f"/api/proposals/{card['digest']}/decision", {"decision": "approve"})
+    problem(unseen, 409, "changed")
+    assert bench.journal.proposal(card["digest"]).state is State.AWAITING
+
+
+async def test_an_edit_does_not_follow_a_decision_that_came_first(bench: Bench) -> None:
+    card = (await bench.waiting(bench.dana)).interrupts[0]["metadata"]["card"]
+    old = bench.journal.proposal(card["digest"])
+    bench.journal.decide("2026-11-21T00:00:00Z", old.digest, State.REJECTED, "dana.meyer", "no")
+    another = old.proposal.model_copy(update={"nonce": "f" * 32, "author": "sam.okafor"})
+    with pytest.raises(Refused) as refused:
+        bench.journal.propose("2026-11-21T00:00:01Z", another, old.card, replaces=old.digest)
+    assert refused.value.code == "already_decided"
+
+
+async def test_what_was_approved_and_not_begun_in_time_has_expired(bench: Bench) -> None:
+    incident, _ = bench.journal.open_incident("2026-11-21T00:00:00Z", "", "x", "countersign")
+    digest = bench.actor.propose(incident.id)
+    bench.journal.decide("2026-11-21T00:00:00Z", digest, State.APPROVED, "dana.meyer", "", "grant")
+    assert bench.journal.expire("9999-01-01T00:00:00Z") == [digest]
+    assert bench.journal.proposal(digest).state is State.EXPIRED
