@@ -16,10 +16,10 @@ WIDGET := $(shell find agent/widget \( -name node_modules -o -path agent/widget/
 BUNDLE := agent/api/static/.sources.sha256
 NPM := $(BIN)/python widget_bundle.py npm
 
-.PHONY: help setup widget demo serve test check nightly bench clean
+.PHONY: help setup widget demo serve test check nightly bench bench-http bench-browser clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: .venv/.ready $(BUNDLE) ## install uv, the locked environment and the browser pages, if they are not there
 
@@ -69,12 +69,20 @@ check: setup ## format, lint, types, imports; the same for the browser pages, wi
 	@$(NPM) test --silent
 	@$(NPM) run --silent size
 
-bench: setup ## measure: make bench ARGS="--help"
+bench: setup ## measure incidents: make bench ARGS="--help"; the HTTP interface and the browser have targets of their own
 	@$(BIN)/python -m benchmarks.incident $(ARGS)
+
+bench-http: setup ## measure the HTTP interface: start, first event, 200 streams, card
+	@$(BIN)/python -m benchmarks.http $(ARGS)
+
+bench-browser: setup ## measure the chat in Chromium: streaming, card on screen
+	@$(BIN)/python -m benchmarks.browser $(ARGS)
 
 nightly: check test ## everything: the long tests as well, and the measurements
 	@$(BIN)/pytest -n 3 --dist loadfile -m nightly
 	@$(MAKE) --no-print-directory bench
+	@$(MAKE) --no-print-directory bench-http
+	@$(MAKE) --no-print-directory bench-browser
 
 clean: ## remove the environment and the built pages; nothing else is touched
 	rm -rf .venv .tools agent/widget/node_modules agent/api/static

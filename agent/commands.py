@@ -294,8 +294,9 @@ def create_key(settings: Settings, person: str, machine: str, scopes: Sequence[s
     else:
         print(text)
         terminal.say(
-            f"For {key.holder}, may {', '.join(sorted(key.scopes))}, until {key.expires_at}. It is stored nowhere: copy "
-            f"it now. It goes into a header, `Authorization: Bearer csk_…`. To end it: countersign keys revoke {key.id}"
+            f"For {key.holder}, may {', '.join(sorted(key.scopes))}, until {key.expires_at}. It is stored nowhere: "
+            f"copy it now. It goes into a header, `Authorization: Bearer csk_…`. "
+            f"To end it: countersign keys revoke {key.id}"
         )
     return DONE
 

@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -143,7 +143,6 @@ async def working(
     ) -> dict[str, Any]:
         return await ask(settings.socket, digest, decision, person, reason, via, **seen)
 
-    held = _alone(settings)
     log, hub = Log(settings.state / "conversations.db"), Hub()
     recogniser = Recogniser(assistant.embedder)
     # The examples' vectors take a second: made now, so that the first question does not wait for them.
@@ -161,7 +160,6 @@ async def working(
         await asyncio.gather(following, warming, return_exceptions=True)
         await runs.close()
         log.close()
-        held.close()
 
 
 def run(settings: Settings, port: int | None) -> int:
@@ -213,6 +211,8 @@ async def _start(stack: AsyncExitStack, settings: Settings, front: Front, say: C
         if event.kind in {"warning", "progress"}:
             say(str(event.data.get("says", "")))
 
+    # Before anything is started that another server's approvals process or memory could suffer from.
+    stack.enter_context(alone(settings))
     app = await stack.enter_async_context(interface(settings, front))
     if not await already_signing(settings):
         ready = await stack.enter_async_context(approvals_process(settings, make_key=False))
@@ -222,14 +222,15 @@ async def _start(stack: AsyncExitStack, settings: Settings, front: Front, say: C
     await stack.enter_async_context(working(app, front, settings, assistant))
 
 
-def _alone(settings: Settings) -> Any:
+@contextlib.contextmanager
+def alone(settings: Settings) -> Iterator[None]:
     """Hold this installation's state for one server; the kernel gives it back when the process dies."""
-    file = (settings.state / "serve.lock").open("a", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise CountersignError(
-            f"another server works with {settings.state} already; end that one first, or use another state directory"
-        ) from None
-    return file
+    with (settings.state / "serve.lock").open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CountersignError(
+                f"another server works with {settings.state} already; end that one first, or use another state "
+                "directory"
+            ) from None
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from agent.approvals.grant import make_key
 from agent.settings import Settings
+from agent.signing import approvals_process
 from agent.stage import configure, seed_desk, write_people
 from evals.lab.lab import Lab
 
@@ -65,8 +66,14 @@ def prepare(directory: Path, lab: Lab, hosts: Mapping[str, str] | None = None) -
     settings = configure(directory, fresh=True, serving="\n".join(lines) + "\n")
     write_people(settings, lab)
     seed_desk(settings, lab)
-    make_key(settings.public_key.parent / "grant-key.pem", settings.public_key)
+    asyncio.run(_make_key(settings))
     return settings
+
+
+async def _make_key(settings: Settings) -> None:
+    """Have the approvals process make the key pair, as `init` does: the server itself makes none."""
+    async with approvals_process(settings) as ready:
+        await ready()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -65,6 +66,7 @@ class Adapter:
         self.thread, self.run = thread, run
         self._step = ""
         self._open_calls: dict[str, str] = {}
+        self._calls: Counter[str] = Counter()
         self._number = 0
 
     def started(self, at: str, message: tuple[str, str] | None) -> list[Json]:
@@ -131,13 +133,18 @@ class Adapter:
         return ended
 
     def _call_id(self, evidence: str) -> str:
-        return f"{self.run}-{evidence}"
+        """Return an id that no call of this run has had: what was ended for want of an answer may still be answered."""
+        self._calls[evidence] += 1
+        again = self._calls[evidence]
+        return f"{self.run}-{evidence}" + (f"-{again}" if again > 1 else "")
 
     def _calling(self, evidence: str, tool: str, args: Mapping[str, Any], server: str, read_only: bool) -> list[Json]:
+        before = self._open_calls.pop(evidence, "")
+        ended = _result(before, "no answer came", {"isError": True}) if before else []
         call = self._call_id(evidence)
         self._open_calls[evidence] = call
         about = {"readOnly": read_only, "mcpServer": server}
-        return _plain(
+        return ended + _plain(
             ToolCallStartEvent(tool_call_id=call, tool_call_name=tool, metadata=about),
             ToolCallArgsEvent(tool_call_id=call, delta=canonical_bytes(dict(args)).decode()),
             ToolCallEndEvent(tool_call_id=call),

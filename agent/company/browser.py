@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from agent.api.front import Front
 from agent.core.errors import CountersignError
-from agent.serve import bind, interface, listening, working
+from agent.serve import alone, bind, interface, listening, working
 from agent.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ key_file = "assistant/company.key"
         if not host.key.exists():
             _private(host.key, secrets.token_bytes(48))
         async with AsyncExitStack() as stack:
+            stack.enter_context(alone(settings))
             api = await stack.enter_async_context(
                 interface(settings, self.front, DemoSignIn(self.code, people_of(lab)))
             )

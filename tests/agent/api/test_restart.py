@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.agent.api.client import DETACHED, Client, ended, problem, said, shows
 from tests.agent.api.served import Place, Process, sign_in
 from tests.labs import lab_directory, processes_of, running_lab
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 FAULT = FAULTS["service-stopped"]
 
 
@@ -56,6 +57,22 @@ def journal_of(place: Place) -> Iterator[Journal]:
         yield journal
     finally:
         journal.close()
+
+
+@contextmanager
+def paused(module: str, place: Place) -> Iterator[None]:
+    """Hold up a server of this installation, so that what asks it waits for the answer."""
+    lines = [line.split(": ", 1) for line in processes_of(place.lab.directory)]
+    pids = [int(number) for number, command in lines if f"-m {module} " in command]
+    assert pids, lines
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def report(place: Place) -> str:
@@ -105,13 +122,16 @@ async def test_a_run_that_was_cut_is_told_as_cut_and_its_incident_goes_on_to_the
     place: Place, how: signal.Signals
 ) -> None:
     thread = f"cut-by-{how.name.lower()}"
-    async with place.served(how):
+    async with place.served(how) as process:
         given = said(report(place), thread)
-        async with place.dana.stream("POST", "/api/agent", json=given, headers={"Accept": "text/event-stream"}) as run:
-            await run.until(lambda one: one["type"] == "TOOL_CALL_START")
-            seen = run.last
-            incident = next(iter((await place.dana.get("/api/incidents"))["incidents"]))
-            assert incident["state"] in {"open", "investigating"}, incident
+        with paused("mcp_servers.diagnostics", place):
+            stream = place.dana.stream("POST", "/api/agent", json=given, headers={"Accept": "text/event-stream"})
+            async with stream as run:
+                await run.until(lambda one: one["type"] == "TOOL_CALL_END")
+                seen = run.last
+                incident = (await place.dana.get("/api/incidents"))["incidents"][0]
+                assert incident["state"] == "investigating", incident
+            await process.end(how)
     async with place.served():
         async with place.dana.watch(thread, after=seen) as rest:
             broken = await rest.until(lambda one: one["type"] == "RUN_ERROR")
