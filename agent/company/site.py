@@ -86,7 +86,7 @@ class _Site:
             return self._told({"detail": "that is too long for a ticket"}, 413)
         try:
             given: dict[str, Any] = dict(json.loads(body or b"{}"))
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             return self._told({"detail": "this is no JSON object"}, 400)
         match request.path_params["what"]:
             case "break":

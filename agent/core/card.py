@@ -63,7 +63,9 @@ def _fixed(proposal: Proposal, digest: str, beside: Mapping[str, Any], estate: E
     described = schema.get("properties", {})
     title = str(beside.get("action_title") or proposal.action.replace("_", " ").capitalize())
     before, after = proposal.effect.before, proposal.effect.after
-    changed = [key for key in dict.fromkeys((*before, *after)) if key in after and before.get(key) != after[key]]
+    facts = dict.fromkeys((*before, *after))
+    # What is not there any more afterwards has changed as well: only what is equal on both sides is unchanged.
+    changed = [key for key in facts if key not in before or key not in after or before[key] != after[key]]
     exact = {"action": proposal.action, "target": proposal.target, "params": proposal.params}
     text = json.dumps(exact, indent=2, ensure_ascii=False, sort_keys=True)
     return {
@@ -78,7 +80,7 @@ def _fixed(proposal: Proposal, digest: str, beside: Mapping[str, Any], estate: E
         "action_description": str(beside.get("action_description", "")),
         "target": _target(proposal.target, estate),
         "params": [
-            {"name": key, "value": str(value), "description": str(described.get(key, {}).get("description", ""))}
+            {"name": key, "value": _plain(value), "description": str(described.get(key, {}).get("description", ""))}
             for key, value in proposal.params.items()
         ],
         "args": dict(proposal.params),
@@ -87,7 +89,8 @@ def _fixed(proposal: Proposal, digest: str, beside: Mapping[str, Any], estate: E
         "risk": {"level": proposal.risk, "why": RISK_WHY[proposal.risk], "reversible": "cannot" not in proposal.undo},
         "precondition": proposal.precondition,
         "effect": [
-            {"name": key, "before": _plain(before.get(key, "-")), "after": _plain(after[key])} for key in changed
+            {"name": key, "before": _plain(before.get(key, "-")), "after": _plain(after.get(key, "-"))}
+            for key in changed
         ],
         "unchanged": [{"name": key, "value": _plain(before[key])} for key in before if key not in changed],
         "diff": str(beside.get("diff", "")),

@@ -185,4 +185,22 @@ describe("the deciding card", () => {
     expect(element.shadowRoot?.querySelector(".approve")).toBeNull();
     expect(inside(element, ".state").textContent).toContain("Expired");
   });
+
+  it("is not taken back to an older state by an answer that was under way when an event moved it on", async () => {
+    const { you: _, ...open } = aCard();
+    let arrive: (card: Card) => void = () => undefined;
+    const late = new Promise<Card>((resolve) => {
+      arrive = resolve;
+    });
+    const element = new CardDecide();
+    Object.assign(element, { mode: "decide", page: true, card: open, api: { ...api, proposal: () => late }, signedIn: true });
+    document.body.append(element);
+    await element.updateComplete;
+    element.card = { ...open, state: "rejected" } as Card;
+    await element.updateComplete;
+    arrive(aCard());
+    await late;
+    await element.updateComplete;
+    expect(element.card.state).toBe("rejected");
+  });
 });

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -98,24 +98,29 @@ class Place:
         return f"http://127.0.0.1:{self.port}"
 
     @asynccontextmanager
-    async def served(self, how: signal.Signals = signal.SIGTERM) -> AsyncIterator[Process]:
-        """Serve for as long as the block runs; then end it with a signal."""
+    async def served(
+        self, how: signal.Signals = signal.SIGTERM, meanwhile: Callable[[Place], Awaitable[None]] | None = None
+    ) -> AsyncIterator[Process]:
+        """Serve for as long as the block runs; then end it with a signal. `meanwhile` is done while it still loads."""
         process = Process("serve", "--config", str(self.settings.file))
         try:
-            await self.ready(process)
+            if meanwhile is not None:
+                await self._answers(process, "/healthz", 60)
+                await meanwhile(self)
+            await self._answers(process, "/readyz", 90)
             yield process
             code = await process.end(how)
             assert code == (0 if how is signal.SIGTERM else -how), code
         finally:
             await process.end(signal.SIGKILL)
 
-    async def ready(self, process: Process, seconds: float = 60) -> None:
-        """Wait until it takes work."""
+    async def _answers(self, process: Process, path: str, seconds: float) -> None:
+        """Wait until an address says that all is well."""
         async with asyncio.timeout(seconds):
             while True:
                 assert process.process.poll() is None, process.text()
                 try:
-                    if (await self.http.get("/readyz")).status_code == 200:
+                    if (await self.http.get(path)).status_code == 200:
                         return
                 except httpx.TransportError:
                     pass

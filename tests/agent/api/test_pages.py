@@ -255,6 +255,11 @@ async def test_it_is_alive_at_once_and_ready_when_it_can_work(starting: Doors, b
     assert (await starting.session("dana.meyer").get("/api/me"))["ready"] is True
 
 
+async def test_where_there_is_no_lab_nothing_can_be_broken(bench: Bench) -> None:
+    problem(await bench.dana.ask("GET", "/api/demo"), 404, "not_found")
+    problem(await bench.dana.post("/api/demo/break", {"fault": "service-stopped"}), 404, "not_found")
+
+
 async def test_two_hundred_people_may_load_the_same_page_at_once(built: Doors) -> None:
     answers = await asyncio.gather(*(built.http.get("/widget.js") for _ in range(200)))
     assert {(one.status_code, one.content) for one in answers} == {(200, SCRIPT)}

@@ -17,11 +17,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from agent.core.lifecycle import State
 from agent.journal.store import Journal
 from evals.lab.faults import FAULTS
 from tests.agent.api import agui
-from tests.agent.api.client import DETACHED, Client, ended, problem, said, shows
+from tests.agent.api.client import DETACHED, STREAM, Answered, Client, Json, ended, problem, said, shows
 from tests.agent.api.served import Place, Process, sign_in
 from tests.labs import lab_directory, processes_of, running_lab
 
@@ -40,14 +39,6 @@ async def place() -> AsyncIterator[Place]:
             line for line in processes_of(one.settings.state.parent) if "mcp_servers" in line or "approvals" in line
         ]
         assert left == [], "whatever was started has ended, also after a kill"
-
-
-@pytest_asyncio.fixture(loop_scope="module", autouse=True)
-async def broken(place: Place) -> AsyncIterator[None]:
-    """The application is stopped."""
-    await asyncio.to_thread(FAULT.inject, place.lab)
-    yield
-    await asyncio.to_thread(FAULT.undo, place.lab)
 
 
 @contextmanager
@@ -85,117 +76,123 @@ def operations(place: Place, digest: str) -> list[str]:
         return [str(row[0]) for row in raw.execute("SELECT state FROM operations WHERE id = ?", (digest,))]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_card_is_there_again_after_a_restart_and_is_carried_out_once(place: Place, how: signal.Signals) -> None:
-    async with place.served(how):
-        run = await place.dana.say(report(place))
-        (interrupt,) = run.interrupts
-        digest = interrupt["metadata"]["digest"]
-        before = await place.dana.card(digest)
-        await place.dana.post("/api/stop", {"level": "effects", "reason": "over lunch"})
-    async with place.served():
-        whole = [one.event for one in await place.dana.whole(run.thread)]
-        assert whole == run.events, "the conversation is what it was"
-        after = await place.dana.card(digest)
-        assert after["state"] == "awaiting" and after["shown"] == before["shown"]
-        assert (await place.dana.get("/api/me"))["stopped"]["effects"]["reason"] == "over lunch"
-        problem(await place.sam.decide(digest, "approve"), 409, "stopped")
-        await place.dana.ask("DELETE", "/api/stop", params={"level": "effects"})
-        async with place.dana.watch(run.thread, after=None) as stream:
-            await stream.caught_up()
-            answers = await asyncio.gather(
-                place.sam.decide(digest, "approve", shown=before["shown"]), place.dana.decide(digest, "approve")
-            )
-            assert sorted(one.status_code for one in answers) == [200, 409]
-            await stream.until(shows(digest, "verified"))
-            await stream.until(ended, after=stream.number_of(shows(digest, "verified")))
-            agui.check_thread(stream.events)
-        assert operations(place, digest) == ["finished"]
-        assert (await asyncio.to_thread(FAULT.oracle, place.lab)).ok
-    with journal_of(place) as journal:
-        assert journal.verify()[2] is None and journal.disagreements() == []
-        assert [one.event for one in journal.entries(before["incident"])].count("executing") == 1
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_run_that_was_cut_is_told_as_cut_and_its_incident_goes_on_to_the_card(
-    place: Place, how: signal.Signals
+async def test_killed_and_ended_with_cards_open_runs_under_way_and_an_approval_unused_it_goes_on_once(
+    place: Place,
 ) -> None:
-    thread = f"cut-by-{how.name.lower()}"
-    async with place.served(how) as process:
-        given = said(report(place), thread)
-        with paused("mcp_servers.diagnostics", place):
-            stream = place.dana.stream("POST", "/api/agent", json=given, headers={"Accept": "text/event-stream"})
-            async with stream as run:
-                await run.until(lambda one: one["type"] == "TOOL_CALL_END")
-                seen = run.last
-                incident = (await place.dana.get("/api/incidents"))["incidents"][0]
-                assert incident["state"] == "investigating", incident
-            await process.end(how)
-    async with place.served():
-        async with place.dana.watch(thread, after=seen) as rest:
-            broken = await rest.until(lambda one: one["type"] == "RUN_ERROR")
-            assert broken["code"] == "restarted" and "restarted" in broken["message"]
-            end = await rest.until(ended, after=rest.number_of(lambda one: one["type"] == "RUN_ERROR"))
-        whole = [one.event for one in await place.dana.whole(thread)]
-        agui.check_thread(whole)
-        assert agui.runs_of(whole)[0][-1] == broken and whole[0]["input"]["messages"] == given["messages"]
-        digest = end["outcome"]["interrupts"][0]["metadata"]["digest"]
-        text = "".join(one["delta"] for one in agui.of(agui.runs_of(whole)[1], "TEXT_MESSAGE_CONTENT"))
-        assert "is not running" in text and agui.activities(whole, "sources"), "it is told what was found after all"
-        repeated = await place.dana.post("/api/agent", given, headers=DETACHED)
-        assert repeated.status_code == 202, "sent again by a client that lost the answer: the same run, not a new one"
-        newest = (await place.dana.get("/api/incidents"))["incidents"][0]
-        assert newest["id"] == incident["id"] and newest["open_card"] == digest
-        assert (await place.sam.decide(digest, "reject", reason="a drill")).status_code == 200
-        await place.dana.until_card(digest, "rejected")
-        assert operations(place, digest) == []
+    """Through a kill and an orderly end: what waited waits, what was cut is told, and nothing runs twice."""
+    await asyncio.to_thread(FAULT.inject, place.lab)
+    async with place.served(signal.SIGKILL, meanwhile=_a_second_server_is_refused) as first:
+        waits = await place.dana.say(report(place))
+        before = await place.dana.card(waits.interrupts[0]["metadata"]["digest"])
+        await place.dana.post("/api/stop", {"level": "effects", "reason": "over lunch"})
+        cut = await _cut(place, first, signal.SIGKILL)
+    async with place.served(signal.SIGTERM) as second:
+        await _the_card_is_there_again(place, waits, before)
+        await _the_stop_holds_until_it_is_lifted(place, before)
+        digest = await _the_cut_run_is_told_and_its_incident_goes_on(place, cut)
+        await _it_is_carried_out_once(place, waits, before)
+        assert (await place.sam.decide(digest, "reject", reason="it was the same")).status_code == 200
+        await place.sam.until_card(digest, "rejected")
 
-
-async def test_an_approval_that_nobody_had_begun_to_carry_out_is_carried_out_once_after_a_kill(place: Place) -> None:
-    async with place.served(signal.SIGKILL):
-        run = await place.dana.say(report(place))
-        digest, incident = run.interrupts[0]["metadata"]["digest"], run.cards[0]["incident"]
-        # Somebody else works on the incident: whoever goes on with it waits for this.
-        with (place.settings.state / "run" / f"{incident}.lock").open("a", encoding="utf-8") as lock:
+        await asyncio.to_thread(FAULT.inject, place.lab)
+        approved = await place.dana.say(report(place))
+        unused = approved.interrupts[0]["metadata"]["digest"]
+        # Somebody else works on that incident: whoever goes on with it waits for this.
+        with (place.settings.state / "run" / f"{approved.cards[0]['incident']}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            assert (await place.sam.decide(digest, "approve")).status_code == 200
-            assert (await place.dana.card(digest))["state"] == "approved"
+            assert (await place.sam.decide(unused, "approve")).status_code == 200
+            assert (await place.dana.card(unused))["state"] == "approved"
+            cut = await _cut(place, second, signal.SIGTERM)
     async with place.served():
-        await place.dana.until_card(digest, "verified")
-        whole = [one.event for one in await place.dana.whole(run.thread)]
-        assert operations(place, digest) == ["finished"]
-        states = [one["state"] for one in agui.activities(whole, "proposal")]
+        await place.dana.until_card(unused, "verified")
+        assert operations(place, unused) == ["finished"] and operations(place, digest) == []
+        await _told_as_cut(place, cut)
+        whole = [one.event for one in await place.dana.whole(approved.thread)]
+        agui.check_thread(whole)
+        states = [one["state"] for one in agui.activities(whole, "proposal") if one["digest"] == unused]
         assert (states[0], states[-1]) == ("awaiting", "verified")
     with journal_of(place) as journal:
-        assert [one.event for one in journal.entries(incident)].count("approved") == 1
-        assert journal.proposal(digest).state is State.VERIFIED
+        assert journal.verify()[2] is None and journal.disagreements() == []
+        for run in (waits, approved):
+            story = [one.event for one in journal.entries(run.cards[0]["incident"])]
+            assert story.count("approved") == story.count("executing") == story.count("executed") == 1
+    assert (await asyncio.to_thread(FAULT.oracle, place.lab)).ok
 
 
-async def test_one_installation_has_one_server_and_it_answers_before_it_is_ready(place: Place) -> None:
-    first = Process("serve", "--config", str(place.settings.file))
-    try:
+async def _a_second_server_is_refused(place: Place) -> None:
+    second = Process("serve", "--config", str(place.settings.file), "--port", "0")
+    assert await asyncio.to_thread(second.process.wait, 60) == 2
+    assert "another server works with" in second.text() and "Traceback" not in second.text()
+    await second.end(signal.SIGKILL)
+    assert (await place.http.get("/healthz")).json() == {"status": "ok"}, "and the first one goes on"
 
-        async def asked() -> httpx.Response | None:
-            try:
-                return await place.http.get("/healthz")
-            except httpx.TransportError:
-                return None
 
-        async with asyncio.timeout(30):
-            while (alive := await asked()) is None:
-                await asyncio.sleep(0.02)
-        assert alive.json() == {"status": "ok"}
-        early = await place.http.get("/readyz")
-        assert early.status_code in {200, 503}
-        second = Process("serve", "--config", str(place.settings.file), "--port", "0")
-        assert await asyncio.to_thread(second.process.wait, 30) == 2
-        assert "another server works with" in second.text() and "Traceback" not in second.text()
-        await second.end(signal.SIGKILL)
-        await place.ready(first)
-        assert (await first.until(lambda: f"Ready: {place.origin}" in first.text())) and "Traceback" not in first.text()
-    finally:
-        assert await first.end(signal.SIGTERM) == 0
+async def _cut(place: Place, process: Process, how: signal.Signals) -> tuple[Json, int]:
+    """Begin a run, end the server while it is looking, and return the run's input and the last event that came."""
+    given = said(report(place), f"cut-by-{how.name.lower()}")
+    with paused("mcp_servers.diagnostics", place):
+        async with place.dana.stream("POST", "/api/agent", json=given, headers=STREAM) as run:
+            await run.until(lambda one: one["type"] == "TOOL_CALL_END")
+            seen = run.last
+        assert (await place.dana.get("/api/incidents"))["incidents"][0]["state"] == "investigating"
+        await process.end(how)
+    return given, seen
+
+
+async def _told_as_cut(place: Place, cut: tuple[Json, int]) -> Json:
+    """Check what is told of a run that was cut, and return the end of the run after it."""
+    given, seen = cut
+    thread = given["threadId"]
+    async with place.dana.watch(thread, after=seen) as rest:
+        broken = await rest.until(lambda one: one["type"] == "RUN_ERROR")
+        assert broken["code"] == "restarted" and "restarted" in broken["message"]
+        end: Json = await rest.until(ended, after=rest.number_of(lambda one: one["type"] == "RUN_ERROR"))
+    whole = [one.event for one in await place.dana.whole(thread)]
+    agui.check_thread(whole)
+    first = agui.runs_of(whole)[0]
+    assert first[-1] == broken and first[0]["input"]["messages"] == given["messages"]
+    assert [one["content"] for one in agui.of(first, "TOOL_CALL_RESULT")][-1] == "no answer came"
+    return end
+
+
+async def _the_cut_run_is_told_and_its_incident_goes_on(place: Place, cut: tuple[Json, int]) -> str:
+    end = await _told_as_cut(place, cut)
+    digest = str(end["outcome"]["interrupts"][0]["metadata"]["digest"])
+    whole = [one.event for one in await place.dana.whole(cut[0]["threadId"])]
+    text = "".join(one["delta"] for one in agui.of(agui.runs_of(whole)[1], "TEXT_MESSAGE_CONTENT"))
+    assert "is not running" in text and agui.activities(whole, "sources"), "what was found is told after all"
+    before = (await place.dana.get("/api/incidents"))["total"]
+    repeated = await place.dana.post("/api/agent", cut[0], headers=DETACHED)
+    assert repeated.status_code == 202, "sent again by a client that lost the answer: the same run, not a new one"
+    assert (await place.dana.get("/api/incidents"))["total"] == before
+    return digest
+
+
+async def _the_card_is_there_again(place: Place, run: Answered, before: Json) -> None:
+    whole = [one.event for one in await place.dana.whole(run.thread)]
+    assert whole == run.events, "the conversation is what it was"
+    after = await place.dana.card(before["digest"])
+    assert after["state"] == "awaiting" and after["shown"] == before["shown"]
+
+
+async def _the_stop_holds_until_it_is_lifted(place: Place, card: Json) -> None:
+    assert (await place.dana.get("/api/me"))["stopped"]["effects"]["reason"] == "over lunch"
+    problem(await place.sam.decide(card["digest"], "approve"), 409, "stopped")
+    assert (await place.dana.ask("DELETE", "/api/stop", params={"level": "effects"})).json() == {"stopped": {}}
+
+
+async def _it_is_carried_out_once(place: Place, run: Answered, card: Json) -> None:
+    digest = card["digest"]
+    async with place.dana.watch(run.thread) as stream:
+        answers = await asyncio.gather(
+            place.sam.decide(digest, "approve", shown=card["shown"]), place.dana.decide(digest, "approve")
+        )
+        assert sorted(one.status_code for one in answers) == [200, 409]
+        await stream.until(shows(digest, "verified"))
+        await stream.until(ended, after=stream.number_of(shows(digest, "verified")))
+        agui.check_thread(stream.events)
+    assert operations(place, digest) == ["finished"]
+    assert (await asyncio.to_thread(FAULT.oracle, place.lab)).ok
 
 
 async def test_a_demo_that_was_killed_is_taken_up_with_its_card_and_its_sessions() -> None:

@@ -137,7 +137,7 @@ export class CardDecide extends CardView {
     this.asked = question;
     try {
       const fresh = await api.proposal(card.digest);
-      if (this.card?.digest === fresh.digest) this.card = fresh;
+      if (this.card?.digest === fresh.digest) this.card = this.newer(fresh, card);
     } catch (error) {
       if (error instanceof Problem && error.signedOut && this.card) {
         this.card = {
@@ -560,8 +560,9 @@ export class CardDecide extends CardView {
   /** Get the card anew and show it; a page that holds it hears of that. */
   private async lookAgain(digest: string): Promise<void> {
     if (!this.api) return;
+    const before = this.card;
     try {
-      const fresh = await this.api.proposal(digest);
+      const fresh = this.newer(await this.api.proposal(digest), before);
       const trouble = this.trouble;
       this.card = fresh;
       await this.updateComplete;
@@ -570,6 +571,13 @@ export class CardDecide extends CardView {
     } catch {
       // The decision stands as it was answered; the page's own stream brings the card when it can.
     }
+  }
+
+  /** An answer that was under way while an event moved the card on is older than the card. */
+  private newer(fresh: Card, before: Card | null): Card {
+    const { card } = this;
+    const moved = card?.digest === fresh.digest && before?.digest === fresh.digest && card.state !== before.state;
+    return moved ? { ...card, ...(fresh.you ? { you: fresh.you } : {}) } : fresh;
   }
 
   private tell(name: string, detail: object): void {

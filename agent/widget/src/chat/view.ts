@@ -186,7 +186,9 @@ export class Chat extends LitElement {
       const { card } = element;
       if (!card || card.state !== "awaiting" || this.mode !== "decide") continue;
       try {
-        element.card = (await this.api?.proposal(card.digest)) ?? card;
+        const fresh = await this.api?.proposal(card.digest);
+        // An event may have moved the card on in the meantime; then it is newer than the answer.
+        if (fresh && element.card?.digest === fresh.digest && element.card.state === card.state) element.card = fresh;
       } catch {
         /* It still says that a sign-in is needed. */
       }
